@@ -1,0 +1,419 @@
+//! `SharedHashMap<K, V>`: a hash table.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::mem::offset_of;
+
+use super::Container;
+use super::hash_map_guard::{HashMapReadGuard, HashMapWriteGuard};
+use super::key::{Key, Lookup, StoreKey};
+use super::value::{Store, Value, take_locked, take_torn};
+use crate::engine::{Object, ReadLock, Region, WriteLock};
+use crate::journal::Context;
+use crate::raw::{
+    ContainerKind, Descriptor, FoundSlot, Place, Shape, Table, TableView, detach, hash_bytes, release_blocks,
+};
+use crate::region::Space;
+use crate::region::layout::RawHeader;
+use crate::{Error, Plain, Result};
+
+/// A hash table shared between processes; `std::collections::HashMap` with fallible, atomic calls.
+pub struct SharedHashMap<K, V> {
+    object: Object,
+    marker: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for SharedHashMap<K, V> {
+    fn clone(&self) -> Self {
+        SharedHashMap { object: self.object.clone(), marker: PhantomData }
+    }
+}
+
+impl<K, V> std::fmt::Debug for SharedHashMap<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedHashMap")
+    }
+}
+
+/// What stands in a slot.
+#[repr(C)]
+struct EntryRepr<K: Value, V: Value> {
+    key: K::Repr,
+    value: V::Repr,
+}
+
+/// Numbers of a map type's slots.
+pub(super) struct Layout<K, V>(PhantomData<(K, V)>);
+
+impl<K: Value, V: Value> Layout<K, V> {
+    pub(super) const SLOT: u64 = size_of::<EntryRepr<K, V>>() as u64;
+    pub(super) const VALUE_AT: usize = offset_of!(EntryRepr<K, V>, value);
+
+    fn owned() -> Vec<u32> {
+        let values = V::OWNED.iter().map(|at| at + Self::VALUE_AT as u32);
+        K::OWNED.iter().copied().chain(values).collect()
+    }
+}
+
+/// The slot of a key, in a table whose words may be changing.
+#[inline(always)]
+pub(super) fn find_in<K: Key, V: Value>(
+    space: &Space,
+    raw: &RawHeader,
+    key: &[u8],
+) -> Result<Option<(TableView, FoundSlot)>> {
+    let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else { return Ok(None) };
+    let hash = hash_bytes(raw.seed(), key);
+    let found = view.find(hash, |slot| K::is_at(space, Place::fresh(slot.cast_mut()), key));
+    Ok(found.map(|found| (view, found)))
+}
+
+/// Overwrites the value of a slot.
+pub(super) fn set_value_in<K: Key, V: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    found: &FoundSlot,
+    value: &impl Store<V>,
+) -> Result<()> {
+    let table = Table::new(context.actor.space, raw, Layout::<K, V>::SLOT);
+    let place = Place::of(found).part(Layout::<K, V>::VALUE_AT);
+    let blocks = place.owned_blocks(V::OWNED)?;
+    table.open_slot(context, found, Layout::<K, V>::VALUE_AT as u64, size_of::<V::Repr>() as u64)?;
+    context.reserve_log(blocks.len() as u64 * 16 + 64)?;
+    value.store(context, &place.target())?;
+    release_blocks(context, &blocks)
+}
+
+/// Adds a key that is not there.
+#[inline(always)]
+pub(super) fn add_in<K: Key, V: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    bytes: &[u8],
+    key: &impl Store<K>,
+    value: &impl Store<V>,
+) -> Result<FoundSlot> {
+    let table = Table::new(context.actor.space, raw, Layout::<K, V>::SLOT);
+    if raw.seed() == 0 {
+        // The first growth chooses the seed that the hash depends on.
+        table.grow(context, 1)?;
+    }
+    let hash = hash_bytes(raw.seed(), bytes);
+    let found = table.claim(context, hash)?;
+    let place = Place::of(&found);
+    if !K::OWNED.is_empty() {
+        // Room to take the key's block back, should there be none for the value.
+        context.reserve_log(256)?;
+    }
+    key.store(context, &place.target())?;
+    if let Err(error) = value.store(context, &place.part(Layout::<K, V>::VALUE_AT).target()) {
+        for (block, len) in place.owned_blocks(K::OWNED)? {
+            context.cancel(len, block);
+        }
+        return Err(error);
+    }
+    table.publish(hash, found);
+    Ok(found)
+}
+
+/// Inserts or overwrites; the old value.
+#[inline(always)]
+pub(super) fn insert_in<K: Key, V: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    key: &impl StoreKey<K>,
+    value: &impl Store<V>,
+) -> Result<Option<V>> {
+    let space = context.actor.space;
+    key.with_bytes(|bytes| match find_in::<K, V>(space, raw, bytes)? {
+        Some((_, found)) => {
+            let old = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
+            set_value_in::<K, V>(context, raw, &found, value)?;
+            Ok(Some(old))
+        }
+        None => add_in::<K, V>(context, raw, bytes, key, value).map(|_| None),
+    })
+}
+
+/// Takes a key out.
+pub(super) fn remove_in<K: Key, V: Value>(context: &mut Context, raw: &RawHeader, key: &[u8]) -> Result<Option<V>> {
+    let space = context.actor.space;
+    let Some((_, found)) = find_in::<K, V>(space, raw, key)? else { return Ok(None) };
+    let value = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
+    erase_in::<K, V>(context, raw, found)?;
+    Ok(Some(value))
+}
+
+/// Takes a slot out.
+pub(super) fn erase_in<K: Key, V: Value>(context: &mut Context, raw: &RawHeader, found: FoundSlot) -> Result<()> {
+    let table = Table::new(context.actor.space, raw, Layout::<K, V>::SLOT);
+    let place = Place::of(&found);
+    let mut blocks = place.owned_blocks(K::OWNED)?;
+    blocks.extend(place.part(Layout::<K, V>::VALUE_AT).owned_blocks(V::OWNED)?);
+    table.open_erase(context, &found)?;
+    release_blocks(context, &blocks)?;
+    table.erase(found);
+    Ok(())
+}
+
+/// Removes everything.
+pub(super) fn clear_in<K: Key, V: Value>(context: &mut Context, raw: &RawHeader) -> Result<()> {
+    detach(context, raw, &Layout::<K, V>::owned())
+}
+
+impl<K: Key, V: Value> Container for SharedHashMap<K, V> {
+    type ReadGuard<'a> = HashMapReadGuard<'a, K, V>;
+    type WriteGuard<'a> = HashMapWriteGuard<'a, K, V>;
+
+    fn descriptor() -> Descriptor {
+        let shape = Shape {
+            kind: ContainerKind::HashMap,
+            text_key: K::TEXT,
+            key_size: size_of::<K::Repr>() as u64,
+            slot_size: Layout::<K, V>::SLOT,
+        };
+        let text = format!("SharedHashMap<{}, {}>", K::schema(), V::schema());
+        Descriptor { shape, owned: Layout::<K, V>::owned(), text }
+    }
+
+    fn from_object(object: Object) -> Self {
+        SharedHashMap { object, marker: PhantomData }
+    }
+
+    fn object(&self) -> &Object {
+        &self.object
+    }
+
+    fn validate(object: &Object) -> Result<()> {
+        if K::ANY_BYTES && V::ANY_BYTES {
+            return Ok(());
+        }
+        object.validate_once(|space, raw| {
+            let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else { return Ok(()) };
+            for group in 0..view.groups() {
+                let mut left = view.full_slots(group);
+                while left != 0 {
+                    let place = Place::in_table(&view, group, left.trailing_zeros());
+                    left &= left - 1;
+                    let value = place.part(Layout::<K, V>::VALUE_AT);
+                    if !K::is_valid(place.lend(space)) || !V::is_valid(value.lend(space)) {
+                        return Err(Error::corrupt(raw.data_offset(), "an entry is not a value of its type"));
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn read_guard<'a>(lock: ReadLock<'a>) -> HashMapReadGuard<'a, K, V> {
+        HashMapReadGuard::new(lock)
+    }
+
+    fn write_guard<'a>(lock: WriteLock<'a>) -> HashMapWriteGuard<'a, K, V> {
+        HashMapWriteGuard::new(lock)
+    }
+}
+
+impl<K: Key, V: Value> SharedHashMap<K, V> {
+    /// Makes a map without a name. It lives as long as its handles, or as this process.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `OutOfSpace`, `Timeout`.
+    pub fn new_in(region: &Region) -> Result<Self> {
+        region.anonymous()
+    }
+
+    /// Inserts or overwrites; returns the value that was there.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Timeout`, `Removed`, `ReadOnly`; `Deadlock` if this thread holds the map's write guard.
+    ///
+    /// # Crash
+    /// The entry is there as a whole, or the map is as before.
+    #[inline]
+    pub fn insert(&self, key: impl StoreKey<K>, value: impl Store<V>) -> Result<Option<V>> {
+        self.object.change(|context, raw| insert_in::<K, V>(context, raw, &key, &value))
+    }
+
+    /// A copy of the value of `key`. Takes no lock and writes nothing.
+    ///
+    /// # Errors
+    /// `Timeout`, `Removed`, `Corrupt`.
+    #[inline]
+    pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
+        let space = self.object.space();
+        key.with_bytes(|bytes| {
+            self.object.peek(|attempt, raw| match find_in::<K, V>(space, raw, bytes) {
+                Ok(Some((_, found))) => {
+                    let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
+                    Some(take_torn(attempt, space, place)?.map(Some))
+                }
+                Ok(None) => Some(Ok(None)),
+                Err(error) => Some(Err(error)),
+            })
+        })
+    }
+
+    /// Is the key there? Takes no lock.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn contains_key<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
+        let space = self.object.space();
+        key.with_bytes(|bytes| {
+            let found = |raw: &RawHeader| find_in::<K, V>(space, raw, bytes).map(|found| found.is_some());
+            self.object.peek(|_, raw| Some(found(raw)))
+        })
+    }
+
+    /// Takes a key out; returns its value.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Crash
+    /// The entry is gone as a whole or there as a whole.
+    pub fn remove<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
+        key.with_bytes(|bytes| self.object.change(|context, raw| remove_in::<K, V>(context, raw, bytes)))
+    }
+
+    /// Number of entries. Takes no lock.
+    ///
+    /// # Errors
+    /// `Timeout`, `Removed`.
+    pub fn len(&self) -> Result<usize> {
+        self.object.peek(|_, raw| Some(Ok(raw.length() as usize)))
+    }
+
+    /// Has it no entries?
+    ///
+    /// # Errors
+    /// As [`len`](Self::len).
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Removes all entries and gives the memory back.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Crash
+    /// All or none are gone.
+    pub fn clear(&self) -> Result<()> {
+        self.object.change(|context, raw| clear_in::<K, V>(context, raw))
+    }
+
+    /// Inserts all entries as one change.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert); then none of them is there.
+    ///
+    /// # Crash
+    /// All or none are there.
+    pub fn extend<A: StoreKey<K>, B: Store<V>>(&self, entries: impl IntoIterator<Item = (A, B)>) -> Result<()> {
+        // User code runs before the lock is taken.
+        let entries: Vec<(A, B)> = entries.into_iter().collect();
+        self.object.change(|context, raw| {
+            entries.iter().try_for_each(|(key, value)| insert_in::<K, V>(context, raw, key, value).map(|_| ()))
+        })
+    }
+
+    /// Makes room for `more` entries.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn reserve(&self, more: usize) -> Result<()> {
+        self.object.change(|context, raw| {
+            Table::new(context.actor.space, raw, Layout::<K, V>::SLOT).grow(context, more as u64)
+        })
+    }
+
+    /// A copy of all entries, as they are at one moment.
+    ///
+    /// # Errors
+    /// `Timeout`, `Removed`, `Corrupt`.
+    pub fn to_map(&self) -> Result<HashMap<K, V>>
+    where
+        K: Eq + Hash,
+    {
+        let space = self.object.space();
+        if space.writable {
+            return self.read()?.to_map();
+        }
+        self.object.peek(|attempt, raw| {
+            let view = match TableView::read(space, raw, Layout::<K, V>::SLOT) {
+                Ok(Some(view)) => view,
+                Ok(None) => return Some(Ok(HashMap::new())),
+                Err(error) => return Some(Err(error)),
+            };
+            let mut map = HashMap::new();
+            for group in 0..view.groups() {
+                let mut left = view.full_slots(group);
+                while left != 0 {
+                    let place = Place::in_table(&view, group, left.trailing_zeros());
+                    left &= left - 1;
+                    let key = take_torn::<K>(attempt, space, place)?;
+                    let value = take_torn::<V>(attempt, space, place.part(Layout::<K, V>::VALUE_AT))?;
+                    // A key's `Hash` and `Eq` are user code: they see whole values only.
+                    if !attempt.holds() {
+                        return None;
+                    }
+                    match (key, value) {
+                        (Ok(key), Ok(value)) => map.insert(key, value),
+                        (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
+                    };
+                }
+            }
+            Some(Ok(map))
+        })
+    }
+
+    /// Lends the entries; writers wait while the guard lives.
+    ///
+    /// # Errors
+    /// `Timeout`, `Removed`, `Deadlock`; `ReadOnly` (a read-only mapping copies: [`get`](Self::get),
+    /// [`to_map`](Self::to_map)).
+    ///
+    /// # Crash
+    /// Writers that wait for a dead reader go on.
+    pub fn read(&self) -> Result<HashMapReadGuard<'_, K, V>> {
+        Ok(HashMapReadGuard::new(self.object.read()?))
+    }
+
+    /// Locks for a change of any size: atomic when the guard is dropped, undone by
+    /// [`rollback`](HashMapWriteGuard::rollback) or a panic.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Crash
+    /// Everything that was done through the guard is undone.
+    pub fn write(&self) -> Result<HashMapWriteGuard<'_, K, V>> {
+        Ok(HashMapWriteGuard::new(self.object.write()?))
+    }
+}
+
+impl<K: Key, V: Plain> SharedHashMap<K, V> {
+    /// Changes the value of `key` by a function of it, as one atomic step. The function runs under the lock: it must be
+    /// short and must not touch the map itself. `None`: the key is not there.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Crash
+    /// The old value or the new one.
+    pub fn update<Q: Lookup<K> + ?Sized, R>(&self, key: &Q, change: impl FnOnce(&mut V) -> R) -> Result<Option<R>> {
+        key.with_bytes(|bytes| {
+            self.object.change(|context, raw| {
+                let space = context.actor.space;
+                let Some((_, found)) = find_in::<K, V>(space, raw, bytes)? else { return Ok(None) };
+                let mut value: V = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
+                let result = change(&mut value);
+                set_value_in::<K, V>(context, raw, &found, &value)?;
+                Ok(Some(result))
+            })
+        })
+    }
+}

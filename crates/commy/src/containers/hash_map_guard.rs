@@ -1,0 +1,409 @@
+//! Guards of `SharedHashMap`.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::marker::PhantomData;
+
+use super::hash_map::{Layout, add_in, clear_in, erase_in, find_in, insert_in, remove_in};
+use super::key::{Key, Lookup, StoreKey};
+use super::value::{Store, Value, take_locked};
+use super::vec_guard::Bomb;
+use crate::engine::{ReadLock, WriteLock};
+use crate::raw::{FoundSlot, Place, Table, TableView};
+use crate::region::Space;
+use crate::region::layout::RawHeader;
+use crate::{Plain, Result};
+
+/// Entries lent by a read guard.
+pub struct HashMapReadGuard<'a, K, V> {
+    lock: ReadLock<'a>,
+    marker: PhantomData<(*mut (), K, V)>,
+}
+
+/// A map that only the holder may change.
+pub struct HashMapWriteGuard<'a, K, V> {
+    lock: WriteLock<'a>,
+    marker: PhantomData<(*mut (), K, V)>,
+}
+
+/// Iterator over lent entries.
+pub struct Iter<'g, K, V> {
+    space: &'g Space,
+    view: Option<TableView>,
+    group: u64,
+    left: u32,
+    entries: usize,
+    marker: PhantomData<(*mut (), &'g K, V)>,
+}
+
+impl<'g, K: Key, V: Value> Iter<'g, K, V> {
+    fn new(space: &'g Space, raw: &'g RawHeader) -> Self {
+        // A damaged table shows as an empty one rather than as a wild read.
+        let view = TableView::read(space, raw, Layout::<K, V>::SLOT).ok().flatten();
+        let left = view.map_or(0, |view| view.full_slots(0));
+        Iter { space, view, group: 0, left, entries: raw.length() as usize, marker: PhantomData }
+    }
+}
+
+impl<'g, K: Key, V: Value> Iterator for Iter<'g, K, V> {
+    type Item = (K::Ref<'g>, V::Ref<'g>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let view = self.view?;
+        while self.left == 0 {
+            self.group += 1;
+            if self.group >= view.groups() {
+                self.view = None;
+                return None;
+            }
+            self.left = view.full_slots(self.group);
+        }
+        let place = Place::in_table(&view, self.group, self.left.trailing_zeros());
+        self.left &= self.left - 1;
+        self.entries = self.entries.saturating_sub(1);
+        let value = place.part(Layout::<K, V>::VALUE_AT);
+        Some((K::lend(place.lend(self.space)), V::lend(value.lend(self.space))))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.entries, Some(self.entries))
+    }
+}
+
+/// What both guards can do.
+macro_rules! lend {
+    ($guard:ident) => {
+        impl<'a, K: Key, V: Value> $guard<'a, K, V> {
+            fn find(&self, key: &[u8]) -> Option<FoundSlot> {
+                find_in::<K, V>(self.lock.space(), self.lock.raw(), key).ok().flatten().map(|(_, found)| found)
+            }
+
+            /// Number of entries.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                self.lock.raw().length() as usize
+            }
+
+            /// Has it no entries?
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The value of `key`.
+            #[must_use]
+            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<V::Ref<'_>> {
+                let found = key.with_bytes(|bytes| self.find(bytes))?;
+                Some(V::lend(Place::of(&found).part(Layout::<K, V>::VALUE_AT).lend(self.lock.space())))
+            }
+
+            /// Is the key there?
+            #[must_use]
+            pub fn contains_key<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> bool {
+                key.with_bytes(|bytes| self.find(bytes)).is_some()
+            }
+
+            /// All entries, in no particular order.
+            #[must_use]
+            pub fn iter(&self) -> Iter<'_, K, V> {
+                Iter::new(self.lock.space(), self.lock.raw())
+            }
+
+            /// All keys.
+            pub fn keys(&self) -> impl Iterator<Item = K::Ref<'_>> {
+                self.iter().map(|(key, _)| key)
+            }
+
+            /// All values.
+            pub fn values(&self) -> impl Iterator<Item = V::Ref<'_>> {
+                self.iter().map(|(_, value)| value)
+            }
+
+            /// A copy of all entries.
+            ///
+            /// # Errors
+            /// `Corrupt`.
+            pub fn to_map(&self) -> Result<HashMap<K, V>>
+            where
+                K: Eq + Hash,
+            {
+                let (space, raw) = (self.lock.space(), self.lock.raw());
+                let mut map = HashMap::with_capacity(self.len().min(1 << 20));
+                let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else { return Ok(map) };
+                for group in 0..view.groups() {
+                    let mut left = view.full_slots(group);
+                    while left != 0 {
+                        let place = Place::in_table(&view, group, left.trailing_zeros());
+                        left &= left - 1;
+                        let value = take_locked(space, place.part(Layout::<K, V>::VALUE_AT))?;
+                        map.insert(take_locked(space, place)?, value);
+                    }
+                }
+                Ok(map)
+            }
+        }
+
+        impl<'g, K: Key, V: Value> IntoIterator for &'g $guard<'_, K, V> {
+            type Item = (K::Ref<'g>, V::Ref<'g>);
+            type IntoIter = Iter<'g, K, V>;
+
+            fn into_iter(self) -> Iter<'g, K, V> {
+                self.iter()
+            }
+        }
+
+        impl<K: Key, V: Value> std::fmt::Debug for $guard<'_, K, V>
+        where
+            for<'r> K::Ref<'r>: std::fmt::Debug,
+            for<'r> V::Ref<'r>: std::fmt::Debug,
+        {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_map().entries(self.iter()).finish()
+            }
+        }
+    };
+}
+lend!(HashMapReadGuard);
+lend!(HashMapWriteGuard);
+
+impl<'a, K: Key, V: Value> HashMapReadGuard<'a, K, V> {
+    pub(super) fn new(lock: ReadLock<'a>) -> Self {
+        HashMapReadGuard { lock, marker: PhantomData }
+    }
+}
+
+impl<'a, K: Key, V: Value> HashMapWriteGuard<'a, K, V> {
+    pub(super) fn new(lock: WriteLock<'a>) -> Self {
+        HashMapWriteGuard { lock, marker: PhantomData }
+    }
+
+    /// Inserts or overwrites; returns the value that was there.
+    ///
+    /// # Errors
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    #[inline]
+    pub fn insert(&mut self, key: impl StoreKey<K>, value: impl Store<V>) -> Result<Option<V>> {
+        let raw = self.lock.raw();
+        self.lock.with(|context| insert_in::<K, V>(context, raw, &key, &value))
+    }
+
+    /// Takes a key out; returns its value.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn remove<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Result<Option<V>> {
+        let raw = self.lock.raw();
+        key.with_bytes(|bytes| self.lock.with(|context| remove_in::<K, V>(context, raw, bytes)))
+    }
+
+    /// Removes all entries.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn clear(&mut self) -> Result<()> {
+        let raw = self.lock.raw();
+        self.lock.with(|context| clear_in::<K, V>(context, raw))
+    }
+
+    /// Inserts all entries.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert); the guard is then rolled back at its end, because some are there and some are not.
+    pub fn extend<A: StoreKey<K>, B: Store<V>>(&mut self, entries: impl IntoIterator<Item = (A, B)>) -> Result<()> {
+        let raw = self.lock.raw();
+        let bomb = Bomb(&self.lock);
+        for (key, value) in entries {
+            self.lock.with(|context| insert_in::<K, V>(context, raw, &key, &value))?;
+        }
+        std::mem::forget(bomb);
+        Ok(())
+    }
+
+    /// Makes room for `more` entries.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let raw = self.lock.raw();
+        self.lock.with(|context| Table::new(context.actor.space, raw, Layout::<K, V>::SLOT).grow(context, more as u64))
+    }
+
+    /// Keeps the entries for which `keep` says so. A panic in it undoes the whole guard.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert); the guard is then rolled back at its end.
+    pub fn retain(&mut self, mut keep: impl FnMut(K::Ref<'_>, V::Ref<'_>) -> bool) -> Result<()> {
+        let (space, raw) = (self.lock.space(), self.lock.raw());
+        let bomb = Bomb(&self.lock);
+        if let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? {
+            for group in 0..view.groups() {
+                let mut left = view.full_slots(group);
+                while left != 0 {
+                    let index = left.trailing_zeros();
+                    left &= left - 1;
+                    let place = Place::in_table(&view, group, index);
+                    let value = place.part(Layout::<K, V>::VALUE_AT);
+                    if !keep(K::lend(place.lend(space)), V::lend(value.lend(space))) {
+                        let found = view.found_at(group, index);
+                        self.lock.with(|context| erase_in::<K, V>(context, raw, found))?;
+                    }
+                }
+            }
+        }
+        std::mem::forget(bomb);
+        Ok(())
+    }
+
+    /// The place of a key, to look at, fill or change.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn entry<'g, Q: StoreKey<K>>(&'g mut self, key: Q) -> Entry<'g, 'a, K, V, Q> {
+        match key.with_bytes(|bytes| self.find(bytes)) {
+            Some(found) => Entry::Occupied(OccupiedEntry { guard: self, found }),
+            None => Entry::Vacant(VacantEntry { guard: self, key }),
+        }
+    }
+
+    /// Undoes everything that was done through this guard.
+    pub fn rollback(self) {
+        self.lock.doom();
+    }
+
+    fn open_value(&mut self, found: &FoundSlot) -> Result<Place> {
+        let (space, raw) = (self.lock.space(), self.lock.raw());
+        let (at, len) = (Layout::<K, V>::VALUE_AT, size_of::<V::Repr>() as u64);
+        let table = Table::new(space, raw, Layout::<K, V>::SLOT);
+        self.lock.with(|context| table.open_slot(context, found, at as u64, len))?;
+        Ok(Place::of(found).part(at))
+    }
+}
+
+impl<K: Key, V: Plain> HashMapWriteGuard<'_, K, V> {
+    /// The value of `key`, to be changed in place. `None` also when the region has no room for the log; see
+    /// [`try_get_mut`](Self::try_get_mut).
+    pub fn get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
+        self.try_get_mut(key).ok().flatten()
+    }
+
+    /// The value of `key`, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn try_get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Result<Option<&mut V>> {
+        let Some(found) = key.with_bytes(|bytes| self.find(bytes)) else { return Ok(None) };
+        Ok(Some(self.open_value(&found)?.lend_mut()))
+    }
+}
+
+/// The place of a key in a map.
+pub enum Entry<'g, 'a, K, V, Q> {
+    /// The key is there.
+    Occupied(OccupiedEntry<'g, 'a, K, V>),
+    /// The key is not there.
+    Vacant(VacantEntry<'g, 'a, K, V, Q>),
+}
+
+/// An entry that is there.
+pub struct OccupiedEntry<'g, 'a, K, V> {
+    guard: &'g mut HashMapWriteGuard<'a, K, V>,
+    found: FoundSlot,
+}
+
+/// A place for an entry.
+pub struct VacantEntry<'g, 'a, K, V, Q> {
+    guard: &'g mut HashMapWriteGuard<'a, K, V>,
+    key: Q,
+}
+
+impl<'g, K: Key, V: Plain> OccupiedEntry<'g, '_, K, V> {
+    /// The value.
+    #[must_use]
+    pub fn get(&self) -> &V {
+        V::lend(Place::of(&self.found).part(Layout::<K, V>::VALUE_AT).lend(self.guard.lock.space()))
+    }
+
+    /// The value, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn into_mut(self) -> Result<&'g mut V> {
+        Ok(self.guard.open_value(&self.found)?.lend_mut())
+    }
+
+    /// Overwrites the value; returns the old one.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn insert(&mut self, value: V) -> Result<V> {
+        Ok(std::mem::replace(self.guard.open_value(&self.found)?.lend_mut(), value))
+    }
+
+    /// Takes the entry out; returns its value.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn remove(self) -> Result<V> {
+        let value = *self.get();
+        let raw = self.guard.lock.raw();
+        self.guard.lock.with(|context| erase_in::<K, V>(context, raw, self.found))?;
+        Ok(value)
+    }
+}
+
+impl<'g, K: Key, V: Plain, Q: StoreKey<K>> VacantEntry<'g, '_, K, V, Q> {
+    /// Fills the entry.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn insert(self, value: V) -> Result<&'g mut V> {
+        let (key, raw) = (self.key, self.guard.lock.raw());
+        let add = |bytes: &[u8]| self.guard.lock.with(|context| add_in::<K, V>(context, raw, bytes, &key, &value));
+        let found = StoreKey::with_bytes(&key, add)?;
+        Ok(self.guard.open_value(&found)?.lend_mut())
+    }
+}
+
+impl<'g, 'a, K: Key, V: Plain, Q: StoreKey<K>> Entry<'g, 'a, K, V, Q> {
+    /// The value, which becomes `value` if the key is not there.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn or_insert(self, value: V) -> Result<&'g mut V> {
+        self.or_insert_with(|| value)
+    }
+
+    /// The value, which becomes what `value` returns if the key is not there.
+    ///
+    /// # Errors
+    /// As [`or_insert`](Self::or_insert).
+    pub fn or_insert_with(self, value: impl FnOnce() -> V) -> Result<&'g mut V> {
+        match self {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(value()),
+        }
+    }
+
+    /// The value, which becomes `V::default()` if the key is not there.
+    ///
+    /// # Errors
+    /// As [`or_insert`](Self::or_insert).
+    pub fn or_default(self) -> Result<&'g mut V>
+    where
+        V: Default,
+    {
+        self.or_insert_with(V::default)
+    }
+
+    /// Changes the value if the key is there.
+    ///
+    /// # Errors
+    /// As [`or_insert`](Self::or_insert).
+    pub fn and_modify(mut self, change: impl FnOnce(&mut V)) -> Result<Self> {
+        if let Entry::Occupied(entry) = &mut self {
+            change(entry.guard.open_value(&entry.found)?.lend_mut());
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,93 @@
+//! Keys: hashed and compared by canonical bytes, so that a table works from processes that do not know the type.
+
+use super::value::{Store, Value};
+use crate::Plain;
+use crate::raw::Place;
+use crate::region::Space;
+
+/// A value that may be a key: every [`Plain`] type that is `Eq` (no floats), `String`, `Vec<u8>`.
+///
+/// Equality is that of the bytes: a `Plain` type whose `Eq` says otherwise must not be a key.
+pub trait Key: Value {
+    /// Is it a string slot?
+    #[doc(hidden)]
+    const TEXT: bool;
+    #[doc(hidden)]
+    fn is_at(space: &Space, place: Place, bytes: &[u8]) -> bool;
+}
+
+/// Something to look a key up by: `"name"` for a `String` key, `&7` for a `u64` key.
+pub trait Lookup<K: Key> {
+    /// Runs `f` with the key's canonical bytes.
+    #[doc(hidden)]
+    fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
+}
+
+/// Something that can be inserted as a key.
+pub trait StoreKey<K: Key>: Store<K> {
+    /// Runs `f` with the key's canonical bytes.
+    #[doc(hidden)]
+    fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
+}
+
+impl<T: Plain + Eq> Key for T {
+    const TEXT: bool = false;
+
+    #[inline(always)]
+    fn is_at(_space: &Space, place: Place, bytes: &[u8]) -> bool {
+        place.same_plain(bytes)
+    }
+}
+
+impl<T: Plain + Eq> Lookup<T> for T {
+    #[inline(always)]
+    fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        // Zeroed first: padding is part of the canonical bytes.
+        let mut small = [0u8; 64];
+        match small.get_mut(..size_of::<T>()) {
+            Some(bytes) => {
+                self.write_to(bytes);
+                f(bytes)
+            }
+            None => {
+                let mut bytes = vec![0u8; size_of::<T>()];
+                self.write_to(&mut bytes);
+                f(&bytes)
+            }
+        }
+    }
+}
+
+impl<T: Plain + Eq> StoreKey<T> for T {
+    #[inline(always)]
+    fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        Lookup::with_bytes(self, f)
+    }
+}
+
+macro_rules! text_key {
+    ($key:ty, lookup: $($lookup:ty),*; store: $($store:ty),*; $bytes:ident) => {
+        impl Key for $key {
+            const TEXT: bool = true;
+
+            #[inline(always)]
+            fn is_at(space: &Space, place: Place, bytes: &[u8]) -> bool {
+                place.same_text(space, bytes)
+            }
+        }
+        $(impl Lookup<$key> for $lookup {
+            #[inline(always)]
+            fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+                f(self.$bytes())
+            }
+        })*
+        $(impl StoreKey<$key> for $store {
+            #[inline(always)]
+            fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+                f(self.$bytes())
+            }
+        })*
+    };
+}
+text_key!(String, lookup: String, str; store: String, &String, &str; as_bytes);
+text_key!(Vec<u8>, lookup: Vec<u8>, [u8]; store: Vec<u8>, &Vec<u8>, &[u8]; as_ref);

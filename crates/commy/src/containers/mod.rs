@@ -1,0 +1,57 @@
+//! The typed, std-shaped face: handles whose every call is atomic, read guards that lend, write guards that are one
+//! atomic change.
+
+mod boxed;
+mod hash_map;
+mod hash_map_guard;
+mod key;
+pub(crate) mod plain;
+pub(crate) mod schema;
+mod string;
+mod value;
+mod vec;
+mod vec_guard;
+
+pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
+pub use hash_map::SharedHashMap;
+pub use hash_map_guard::{Entry, HashMapReadGuard, HashMapWriteGuard, Iter, OccupiedEntry, VacantEntry};
+pub use key::{Key, Lookup, StoreKey};
+pub use string::{SharedString, StringReadGuard, StringWriteGuard};
+pub use value::{Store, Value};
+pub use vec::SharedVec;
+pub use vec_guard::{VecIter, VecReadGuard, VecWriteGuard};
+
+use crate::Result;
+use crate::engine::{Object, ReadLock, WriteLock};
+use crate::journal::Context;
+use crate::raw::Descriptor;
+use crate::region::layout::RawHeader;
+
+/// A handle type that names an object of a region: `SharedVec<T>`, `SharedHashMap<K, V>`, ...
+///
+/// Sealed: the types of this crate implement it.
+pub trait Container: Sized {
+    /// What `read()` gives.
+    type ReadGuard<'a>;
+    /// What `write()` gives.
+    type WriteGuard<'a>;
+
+    #[doc(hidden)]
+    fn descriptor() -> Descriptor;
+    #[doc(hidden)]
+    fn from_object(object: Object) -> Self;
+    #[doc(hidden)]
+    fn object(&self) -> &Object;
+    /// Fills a new, empty object.
+    #[doc(hidden)]
+    fn init(_context: &mut Context, _raw: &RawHeader) -> Result<()> {
+        Ok(())
+    }
+    /// Proves that everything in an object that came from a file may be lent as its type.
+    #[doc(hidden)]
+    fn validate(object: &Object) -> Result<()>;
+    #[doc(hidden)]
+    fn read_guard<'a>(lock: ReadLock<'a>) -> Self::ReadGuard<'a>;
+    #[doc(hidden)]
+    fn write_guard<'a>(lock: WriteLock<'a>) -> Self::WriteGuard<'a>;
+}

@@ -1,0 +1,406 @@
+//! Guards of `SharedVec`.
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut, Index, IndexMut};
+
+use super::value::{Store, Value, take_locked};
+use super::vec::{pop_in, push_in, set_in, slot_size, truncate_in};
+use crate::engine::{ReadLock, WriteLock};
+use crate::raw::{Place, Vector, release_blocks};
+use crate::region::Space;
+use crate::region::layout::RawHeader;
+use crate::{Error, Plain, Result};
+
+/// Values lent by a read guard.
+pub struct VecReadGuard<'a, T> {
+    lock: ReadLock<'a>,
+    marker: PhantomData<(*mut (), T)>,
+}
+
+/// A vector that only the holder may change.
+pub struct VecWriteGuard<'a, T> {
+    lock: WriteLock<'a>,
+    marker: PhantomData<(*mut (), T)>,
+}
+
+/// Iterator over lent values.
+pub struct VecIter<'g, T> {
+    vector: Vector<'g>,
+    next: u64,
+    end: u64,
+    marker: PhantomData<(*mut (), T)>,
+}
+
+impl<'g, T: Value> Iterator for VecIter<'g, T> {
+    type Item = T::Ref<'g>;
+
+    #[inline]
+    fn next(&mut self) -> Option<T::Ref<'g>> {
+        if self.next >= self.end {
+            return None;
+        }
+        let place = Place::in_vector(&self.vector, self.next).ok()?;
+        self.next += 1;
+        Some(T::lend(place.lend(self.vector.space)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.end - self.next) as usize;
+        (left, Some(left))
+    }
+}
+
+impl<T: Value> DoubleEndedIterator for VecIter<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        self.end -= 1;
+        let place = Place::in_vector(&self.vector, self.end).ok()?;
+        Some(T::lend(place.lend(self.vector.space)))
+    }
+}
+
+impl<T: Value> ExactSizeIterator for VecIter<'_, T> {}
+
+/// What both guards can do.
+macro_rules! lend {
+    ($guard:ident) => {
+        impl<'a, T: Value> $guard<'a, T> {
+            fn vector(&self) -> Vector<'_> {
+                Vector::new(self.lock.space(), self.lock.raw(), slot_size::<T>())
+            }
+
+            /// Number of values.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                self.vector().len() as usize
+            }
+
+            /// Has it no values?
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The value at `index`.
+            #[must_use]
+            pub fn get(&self, index: usize) -> Option<T::Ref<'_>> {
+                let vector = self.vector();
+                if index as u64 >= vector.len() {
+                    return None;
+                }
+                let place = Place::in_vector(&vector, index as u64).ok()?;
+                Some(T::lend(place.lend(self.lock.space())))
+            }
+
+            /// The first value.
+            #[must_use]
+            pub fn first(&self) -> Option<T::Ref<'_>> {
+                self.get(0)
+            }
+
+            /// The last value.
+            #[must_use]
+            pub fn last(&self) -> Option<T::Ref<'_>> {
+                self.get(self.len().checked_sub(1)?)
+            }
+
+            /// All values, in order.
+            #[must_use]
+            pub fn iter(&self) -> VecIter<'_, T> {
+                let vector = self.vector();
+                // A damaged length shows as an empty vector rather than as a wild read.
+                let end = if vector.slots(0, vector.len()).is_ok() { vector.len() } else { 0 };
+                VecIter { vector, next: 0, end, marker: PhantomData }
+            }
+
+            /// A copy of all values.
+            ///
+            /// # Errors
+            /// `Corrupt`.
+            pub fn to_vec(&self) -> Result<Vec<T>> {
+                let vector = self.vector();
+                vector.slots(0, vector.len())?;
+                (0..vector.len())
+                    .map(|index| take_locked(self.lock.space(), Place::in_vector(&vector, index)?))
+                    .collect()
+            }
+        }
+
+        impl<T: Plain> Deref for $guard<'_, T> {
+            type Target = [T];
+
+            #[inline]
+            fn deref(&self) -> &[T] {
+                self.vector().lend_slice().unwrap_or_default()
+            }
+        }
+
+        impl<T: Plain + std::fmt::Debug> std::fmt::Debug for $guard<'_, T> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_list().entries(self.deref()).finish()
+            }
+        }
+
+        impl<'g, T: Value> IntoIterator for &'g $guard<'_, T> {
+            type Item = T::Ref<'g>;
+            type IntoIter = VecIter<'g, T>;
+
+            fn into_iter(self) -> VecIter<'g, T> {
+                self.iter()
+            }
+        }
+    };
+}
+lend!(VecReadGuard);
+lend!(VecWriteGuard);
+
+impl<'a, T: Value> VecReadGuard<'a, T> {
+    pub(super) fn new(lock: ReadLock<'a>) -> Self {
+        VecReadGuard { lock, marker: PhantomData }
+    }
+}
+
+impl<'a, T: Value> VecWriteGuard<'a, T> {
+    pub(super) fn new(lock: WriteLock<'a>) -> Self {
+        VecWriteGuard { lock, marker: PhantomData }
+    }
+
+    fn parts(&self) -> (&'a Space, &'a RawHeader) {
+        (self.lock.space(), self.lock.raw())
+    }
+
+    /// Appends a value.
+    ///
+    /// # Errors
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    #[inline]
+    pub fn push(&mut self, value: impl Store<T>) -> Result<()> {
+        let raw = self.lock.raw();
+        self.lock.with(|context| push_in::<T>(context, raw, &value))
+    }
+
+    /// Takes the last value.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn pop(&mut self) -> Result<Option<T>> {
+        let raw = self.lock.raw();
+        self.lock.with(|context| pop_in(context, raw))
+    }
+
+    /// Overwrites the value at `index`; `Ok(false)` beyond the end.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn set(&mut self, index: usize, value: impl Store<T>) -> Result<bool> {
+        let raw = self.lock.raw();
+        self.lock.with(|context| set_in(context, raw, index as u64, &value))
+    }
+
+    /// Appends all values.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); the guard is then rolled back at its end, because some are there and some are not.
+    pub fn extend<S: Store<T>>(&mut self, values: impl IntoIterator<Item = S>) -> Result<()> {
+        let bomb = Bomb(&self.lock);
+        let raw = self.lock.raw();
+        for value in values {
+            self.lock.with(|context| push_in::<T>(context, raw, &value))?;
+        }
+        std::mem::forget(bomb);
+        Ok(())
+    }
+
+    /// Inserts a value before `index`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` beyond the end; as [`push`](Self::push).
+    pub fn insert(&mut self, index: usize, value: impl Store<T>) -> Result<()> {
+        let (space, raw) = self.parts();
+        self.lock.with(|context| {
+            let vector = Vector::new(space, raw, slot_size::<T>());
+            let (index, len) = (index as u64, vector.len());
+            if index > len {
+                return Err(Error::InvalidArgument("insert beyond the end"));
+            }
+            // The new value first, behind the end: storing it may fail, moving it may not.
+            vector.reserve(context, 1)?;
+            vector.open_from(context, index)?;
+            let place = Place::fresh(vector.slots(len, 1)?);
+            value.store(context, &place.target())?;
+            vector.publish_push(1);
+            vector.rotate_last_to(index)
+        })
+    }
+
+    /// Takes the value at `index`; those behind it move up.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn remove(&mut self, index: usize) -> Result<Option<T>> {
+        self.take(index, |vector, index, last| vector.shift(index + 1, index, last - index))
+    }
+
+    /// Takes the value at `index`; the last one moves to its place.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn swap_remove(&mut self, index: usize) -> Result<Option<T>> {
+        self.take(index, |vector, index, last| if index < last { vector.shift(last, index, 1) } else { Ok(()) })
+    }
+
+    fn take(&mut self, index: usize, close: impl FnOnce(&Vector, u64, u64) -> Result<()>) -> Result<Option<T>> {
+        let (space, raw) = self.parts();
+        self.lock.with(|context| {
+            let vector = Vector::new(space, raw, slot_size::<T>());
+            let (index, len) = (index as u64, vector.len());
+            if index >= len {
+                return Ok(None);
+            }
+            vector.open_from(context, index)?;
+            let place = Place::in_vector(&vector, index)?;
+            let value = take_locked(space, place)?;
+            release_blocks(context, &place.owned_blocks(T::OWNED)?)?;
+            close(&vector, index, len - 1)?;
+            vector.set_len(context, len - 1)?;
+            Ok(Some(value))
+        })
+    }
+
+    /// Removes the values from `len` on.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn truncate(&mut self, len: usize) -> Result<()> {
+        let raw = self.lock.raw();
+        self.lock.with(|context| truncate_in::<T>(context, raw, len as u64))
+    }
+
+    /// Removes all values.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn clear(&mut self) -> Result<()> {
+        self.truncate(0)
+    }
+
+    /// Makes room for `more` values.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let (space, raw) = self.parts();
+        self.lock.with(|context| Vector::new(space, raw, slot_size::<T>()).reserve(context, more as u64))
+    }
+
+    /// Keeps the values for which `keep` says so. A panic in it undoes the whole guard.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); the guard is then rolled back at its end.
+    pub fn retain(&mut self, mut keep: impl FnMut(T::Ref<'_>) -> bool) -> Result<()> {
+        let (space, raw) = self.parts();
+        let bomb = Bomb(&self.lock);
+        let vector = Vector::new(space, raw, slot_size::<T>());
+        let (mut kept, len) = (0, vector.len());
+        for index in 0..len {
+            // Looked up each time: opening may move the content to a fresh block.
+            let keep_it = keep(T::lend(Place::in_vector(&vector, index)?.lend(space)));
+            self.lock.with(|context| {
+                if !keep_it {
+                    vector.open_from(context, kept)?;
+                    return release_blocks(context, &Place::in_vector(&vector, index)?.owned_blocks(T::OWNED)?);
+                }
+                if kept < index {
+                    vector.shift(index, kept, 1)?;
+                }
+                kept += 1;
+                Ok(())
+            })?;
+        }
+        self.lock.with(|context| vector.set_len(context, kept))?;
+        std::mem::forget(bomb);
+        Ok(())
+    }
+
+    /// Undoes everything that was done through this guard.
+    pub fn rollback(self) {
+        self.lock.doom();
+    }
+}
+
+/// Dooms a guard unless the call that made it comes to its end.
+pub(super) struct Bomb<'g, 'a>(pub(super) &'g WriteLock<'a>);
+
+impl Drop for Bomb<'_, '_> {
+    fn drop(&mut self) {
+        self.0.doom();
+    }
+}
+
+impl<T: Plain> VecWriteGuard<'_, T> {
+    /// The values, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn try_as_mut_slice(&mut self) -> Result<&mut [T]> {
+        let vector = self.vector();
+        self.lock.with(|context| vector.open_from(context, 0))?;
+        self.vector().lend_slice_mut()
+    }
+
+    /// The value at `index`, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn get_mut(&mut self, index: usize) -> Result<Option<&mut T>> {
+        let vector = self.vector();
+        if index as u64 >= vector.len() {
+            return Ok(None);
+        }
+        self.lock.with(|context| vector.open_one(context, index as u64))?;
+        Ok(Some(Place::in_vector(&self.vector(), index as u64)?.lend_mut()))
+    }
+}
+
+/// # Panics
+/// When the region has no room for the log; the guard is then rolled back. See
+/// [`try_as_mut_slice`](VecWriteGuard::try_as_mut_slice).
+impl<T: Plain> DerefMut for VecWriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match self.try_as_mut_slice() {
+            Ok(slice) => slice,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl<T: Plain> Index<usize> for VecReadGuard<'_, T> {
+    type Output = T;
+
+    fn index(&self, index: usize) -> &T {
+        &self.deref()[index]
+    }
+}
+
+impl<T: Plain> Index<usize> for VecWriteGuard<'_, T> {
+    type Output = T;
+
+    fn index(&self, index: usize) -> &T {
+        &self.deref()[index]
+    }
+}
+
+/// # Panics
+/// Beyond the end; when the region has no room for the log (the guard is then rolled back).
+impl<T: Plain> IndexMut<usize> for VecWriteGuard<'_, T> {
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        let len = self.len();
+        match self.get_mut(index) {
+            Ok(Some(value)) => value,
+            Ok(None) => panic!("index {index} is beyond the end, {len}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

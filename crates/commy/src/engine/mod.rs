@@ -1,0 +1,24 @@
+//! What a process does with a region: attaching, lanes of its threads, objects, transactions, recovery of the dead.
+
+mod attachment;
+pub(crate) mod check;
+mod directory;
+mod freeze;
+mod info;
+mod object;
+mod options;
+mod reaper;
+mod region;
+mod registry;
+mod thread_lane;
+mod transaction;
+
+pub use check::{Finding, Report};
+pub use info::{ObjectInfo, ProcessInfo, ProcessState, Stats};
+pub use options::RegionOptions;
+pub use region::Region;
+pub use transaction::Transaction;
+
+pub(crate) use attachment::Attachment;
+pub(crate) use object::Attempt;
+pub use object::{Object, ReadLock, WriteLock};

@@ -1,0 +1,563 @@
+//! One object as a handle sees it: optimistic reads, read locks, write locks, one-operation changes.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+use std::time::Instant;
+
+use super::attachment::Attachment;
+use super::thread_lane::ThreadLane;
+use super::transaction::Borrow;
+use crate::crash::crash_point;
+use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
+use crate::lock::{self, OWNER, Published, Waiting, holder, is_stable};
+use crate::raw::{self, Descriptor};
+use crate::region::Space;
+use crate::region::layout::*;
+use crate::{Error, Result, sys};
+
+/// A reference to an object; cheap to clone, `Send + Sync`.
+#[derive(Clone)]
+#[doc(hidden)]
+pub struct Object {
+    header: NonNull<ObjectHeader>,
+    generation: u64,
+    attachment: Arc<Attachment>,
+    /// Anonymous objects end with their last handle.
+    _anonymous: Option<Arc<Anonymous>>,
+}
+
+// SAFETY: the header consists of atomics, lies in the mapping that the attachment keeps, and is type-stable.
+unsafe impl Send for Object {}
+// SAFETY: as above.
+unsafe impl Sync for Object {}
+
+/// Removes an anonymous object when its last handle goes.
+struct Anonymous {
+    attachment: Arc<Attachment>,
+    offset: u64,
+    owner: u64,
+    fork_epoch: u64,
+}
+
+impl Drop for Anonymous {
+    fn drop(&mut self) {
+        // A child's copy of the handle is not an owner.
+        if self.fork_epoch == sys::fork_epoch() {
+            // What cannot be removed now (a leaked guard) goes with the process.
+            let _ = Object::remove_anonymous(&self.attachment, self.offset, self.owner);
+        }
+    }
+}
+
+/// One try of an optimistic read.
+pub(crate) struct Attempt<'a> {
+    header: &'a ObjectHeader,
+    before: u64,
+}
+
+impl Attempt<'_> {
+    /// Has nothing been written since the try began? Asked before a copy is trusted: before an allocation of its
+    /// length, an error, a panic.
+    #[inline(always)]
+    pub(crate) fn holds(&self) -> bool {
+        fence(Ordering::Acquire);
+        self.header.version.load(Ordering::Relaxed) == self.before
+    }
+}
+
+/// Tries before an optimistic reader waits for the writer.
+const TRIES: u32 = 64;
+
+impl Object {
+    pub(super) fn new(attachment: Arc<Attachment>, header: &ObjectHeader, generation: u64) -> Object {
+        Object { header: NonNull::from(header), generation, attachment, _anonymous: None }
+    }
+
+    #[inline(always)]
+    pub(crate) fn header(&self) -> &ObjectHeader {
+        // SAFETY: see `Send`.
+        unsafe { self.header.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn attachment(&self) -> &Arc<Attachment> {
+        &self.attachment
+    }
+
+    #[inline(always)]
+    pub(crate) fn space(&self) -> &Space {
+        self.attachment.space()
+    }
+
+    #[inline(always)]
+    pub(super) fn check_generation(&self) -> Result<()> {
+        if self.header().generation.load(Ordering::Relaxed) == self.generation { Ok(()) } else { Err(Error::Removed) }
+    }
+
+    /// Reads without a lock: `copy` may see torn bytes and is asked again until it has seen none. `None` from it: try
+    /// again (it noticed by itself).
+    #[inline(always)]
+    pub(crate) fn peek<R>(&self, mut copy: impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>) -> Result<R> {
+        if let Some(result) = self.try_peek(&mut copy) {
+            return result;
+        }
+        self.peek_slowly(&mut copy)
+    }
+
+    #[inline(always)]
+    fn try_peek<R>(&self, copy: &mut impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>) -> Option<Result<R>> {
+        let header = self.header();
+        let before = header.version.load(Ordering::Acquire);
+        if !is_stable(before) {
+            return None;
+        }
+        let attempt = Attempt { header, before };
+        let result = match self.check_generation() {
+            Ok(()) => copy(&attempt, &header.raw)?,
+            Err(error) => Err(error),
+        };
+        attempt.holds().then_some(result)
+    }
+
+    #[cold]
+    fn peek_slowly<R>(&self, copy: &mut impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>) -> Result<R> {
+        for _ in 0..TRIES {
+            if let Some(result) = self.try_peek(copy) {
+                return result;
+            }
+            std::hint::spin_loop();
+        }
+        if self.space().writable {
+            let lock = self.read()?;
+            let header = self.header();
+            let attempt = Attempt { header, before: header.version.load(Ordering::Relaxed) };
+            let corrupt = || Err(Error::corrupt(self.space().offset_of(self.header()), "a read never succeeds"));
+            return copy(&attempt, lock.raw()).unwrap_or_else(corrupt);
+        }
+        self.peek_until_timeout(copy)
+    }
+
+    /// A reader that cannot lock waits for the writer to finish; nobody but a writable process repairs a dead one.
+    fn peek_until_timeout<R>(&self, copy: &mut impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>) -> Result<R> {
+        let start = Instant::now();
+        loop {
+            if let Some(result) = self.try_peek(copy) {
+                return result;
+            }
+            if start.elapsed() >= self.attachment.timeout() {
+                let owner = self.header().word.load(Ordering::Relaxed) & OWNER;
+                let holder = Box::new(holder(self.space(), owner));
+                return Err(Error::Timeout { holder, waited: start.elapsed() });
+            }
+            std::thread::sleep(std::time::Duration::from_micros(50));
+        }
+    }
+
+    /// One atomic change: takes the lock, runs `change`, commits; on an error or a panic everything is undone.
+    #[inline(always)]
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Context, &RawHeader) -> Result<R>) -> Result<R> {
+        let lane = self.attachment.lane()?;
+        let mut operation = Operation::begin(&self.attachment, lane)?;
+        operation.lock(self.header())?;
+        self.check_generation()?;
+        let result = change(&mut operation.context, &self.header().raw)?;
+        operation.commit()?;
+        Ok(result)
+    }
+
+    /// Takes a write lock.
+    pub(crate) fn write(&self) -> Result<WriteLock<'_>> {
+        let lane = self.attachment.lane()?;
+        let index = lane.take_context()?;
+        let guard = GuardContext::begin(lane, index)?;
+        guard.with(|context| lock_first(&self.attachment, lane, context, self.header()))?;
+        self.check_generation()?;
+        Ok(WriteLock { header: self.header(), space: self.space(), session: Session::Own(guard) })
+    }
+
+    /// Publishes a read.
+    pub(crate) fn read(&self) -> Result<ReadLock<'_>> {
+        let lane = self.attachment.lane()?;
+        let header = self.header();
+        let offset = self.space().offset_of(header);
+        if lane.actor.holds(&header.word) {
+            return Err(Error::Deadlock);
+        }
+        if let Some(published) = lock::publish_again(&lane.actor, offset) {
+            return Ok(ReadLock::new(header, self.space(), lane, published));
+        }
+        let index = lane.take_context()?;
+        let guard = GuardContext::begin(lane, index)?;
+        // The word is held for a moment only, so no writer can be inside while the read is published.
+        let published = guard.with(|context| {
+            context.lock_word(header, &mut Waiting::new())?;
+            let published = self.check_generation().and_then(|()| lock::publish(&lane.actor, header));
+            crash_point!("read: published, word held");
+            context.unlock_last(header);
+            published
+        })?;
+        drop(guard);
+        Ok(ReadLock::new(header, self.space(), lane, published))
+    }
+
+    /// Runs a proof that the content may be lent, unless somebody has done so since the last opener found nobody there
+    /// (a crafted file cannot know that epoch).
+    pub(crate) fn validate_once(&self, proof: impl Fn(&Space, &RawHeader) -> Result<()>) -> Result<()> {
+        let epoch = self.space().words().epoch.load(Ordering::Acquire);
+        let header = self.header();
+        if header.validated_epoch.load(Ordering::Acquire) == epoch {
+            return Ok(());
+        }
+        if !self.space().writable {
+            // Nobody keeps writers away; what they write is a value, so only a stable state can be a bad one. A reader
+            // of a read-only mapping copies and checks each copy anyway.
+            return Ok(());
+        }
+        let lock = self.read()?;
+        proof(self.space(), lock.raw())?;
+        header.validated_epoch.store(epoch, Ordering::Release);
+        Ok(())
+    }
+
+    /// Removes an anonymous object if it still belongs to `owner`.
+    pub(super) fn remove_anonymous(attachment: &Arc<Attachment>, offset: u64, owner: u64) -> Result<()> {
+        let header = object_at(attachment.space(), offset)?;
+        let lane = attachment.lane()?;
+        let mut operation = Operation::begin(attachment, lane)?;
+        operation.lock(header)?;
+        if header.owner.load(Ordering::Acquire) != owner {
+            return Ok(());
+        }
+        retire(&mut operation.context, header)?;
+        operation.commit()
+    }
+
+    /// Makes the anonymous object that `header` has just become.
+    pub(super) fn with_anonymous_owner(mut self, owner: u64) -> Object {
+        self._anonymous = Some(Arc::new(Anonymous {
+            attachment: self.attachment.clone(),
+            offset: self.space().offset_of(self.header()),
+            owner,
+            fork_epoch: sys::fork_epoch(),
+        }));
+        self
+    }
+
+    /// The object's descriptor.
+    pub(super) fn descriptor(&self) -> Result<Descriptor> {
+        self.peek(|attempt, _| read_descriptor(attempt, self.space(), self.header()))
+    }
+}
+
+/// Reads an object's descriptor inside an optimistic try.
+pub(super) fn read_descriptor(attempt: &Attempt, space: &Space, header: &ObjectHeader) -> Option<Result<Descriptor>> {
+    let (block, len) = (header.descriptor.peek(), header.descriptor_len.peek());
+    if !attempt.holds() {
+        return None;
+    }
+    let descriptor = raw::read_descriptor(space, block, len);
+    attempt.holds().then_some(descriptor)
+}
+
+/// Records everything an object owns as free, and its generation as moved. The object's word is held.
+pub(super) fn retire(context: &mut Context, header: &ObjectHeader) -> Result<()> {
+    let space = context.actor.space;
+    let offset = space.offset_of(header);
+    let (block, len) = (header.descriptor.peek(), header.descriptor_len.peek());
+    let descriptor = raw::read_descriptor(space, block, len)?;
+    context.reserve_log(3 * HEAD_SIZE + 8)?;
+    context.append_free(OBJECT_CLASS, offset);
+    context.release(len, block);
+    context.append_retire(offset, header.generation.peek() + 1);
+    raw::detach(context, &header.raw, &descriptor.owned)
+}
+
+/// Takes an object's lock as the first of a context, unless somebody wants the heap to stand still.
+#[inline(always)]
+pub(super) fn lock_first<'a>(
+    attachment: &Attachment,
+    lane: &ThreadLane,
+    context: &mut Context<'a>,
+    header: &'a ObjectHeader,
+) -> Result<()> {
+    context.lock(header, &mut Waiting::new())?;
+    if attachment.space().words().freeze.load(Ordering::SeqCst) != 0 && lane.is_alone(context.index) {
+        return wait_frozen(attachment, context, header);
+    }
+    Ok(())
+}
+
+#[cold]
+fn wait_frozen<'a>(attachment: &Attachment, context: &mut Context<'a>, header: &'a ObjectHeader) -> Result<()> {
+    while attachment.space().words().freeze.load(Ordering::SeqCst) != 0 {
+        context.unlock_last(header);
+        attachment.wait_for_thaw()?;
+        context.lock(header, &mut Waiting::new())?;
+    }
+    Ok(())
+}
+
+/// The context of one handle operation, on the stack. Dropping it undoes what was not committed.
+pub(super) struct Operation<'a> {
+    pub(super) context: Context<'a>,
+    attachment: &'a Attachment,
+    lane: &'a ThreadLane,
+    done: bool,
+}
+
+impl<'a> Operation<'a> {
+    #[inline(always)]
+    pub(super) fn begin(attachment: &'a Attachment, lane: &'a ThreadLane) -> Result<Operation<'a>> {
+        let index = lane.take_context()?;
+        match Context::begin(lane.actor, index) {
+            Ok(context) => Ok(Operation { context, attachment, lane, done: false }),
+            Err(error) => {
+                lane.drop_context(index);
+                Err(error)
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn lock(&mut self, header: &'a ObjectHeader) -> Result<()> {
+        lock_first(self.attachment, self.lane, &mut self.context, header)
+    }
+
+    #[inline(always)]
+    pub(super) fn commit(mut self) -> Result<()> {
+        self.done = true;
+        commit(&mut self.context)
+    }
+}
+
+impl Drop for Operation<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.done {
+            undo(&mut self.context);
+        }
+        self.lane.drop_context(self.context.index);
+    }
+}
+
+/// Commits, and does what the records ask for.
+#[inline(always)]
+fn commit(context: &mut Context) -> Result<()> {
+    if context.commit()? {
+        raw::finish(&context.actor, context.index)?;
+    }
+    Ok(())
+}
+
+/// Rolls a context back. If that finds damage, the lane says so and nobody waits for it.
+#[cold]
+fn undo(context: &mut Context) {
+    if !context.is_active() {
+        return;
+    }
+    let undone = context.roll_back().and_then(|more| match more {
+        true => raw::finish(&context.actor, context.index),
+        false => Ok(()),
+    });
+    if undone.is_err() {
+        context.actor.set_state(crate::process::LaneState::Damaged);
+    }
+}
+
+/// The context of a guard or a transaction, kept in the thread's lane.
+pub(super) struct GuardContext<'a> {
+    lane: &'a ThreadLane,
+    index: usize,
+    /// Was a panic under way when the guard was made? Only one that began later undoes it.
+    panicking: bool,
+    fork_epoch: u64,
+    /// User code never runs inside `with`; this makes sure.
+    in_use: Cell<bool>,
+}
+
+impl<'a> GuardContext<'a> {
+    pub(super) fn begin(lane: &'a ThreadLane, index: usize) -> Result<GuardContext<'a>> {
+        match Context::begin(lane.actor, index) {
+            Ok(context) => {
+                // SAFETY: T1; the context is not in use, so nobody refers to its cell.
+                unsafe { *lane.context_cell(index).get() = Some(context) };
+            }
+            Err(error) => {
+                lane.drop_context(index);
+                return Err(error);
+            }
+        }
+        lane.live.set(lane.live.get() + 1);
+        let fork_epoch = sys::fork_epoch();
+        Ok(GuardContext { lane, index, panicking: std::thread::panicking(), fork_epoch, in_use: Cell::new(false) })
+    }
+
+    /// Works with the context.
+    #[inline(always)]
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Context<'a>) -> R) -> R {
+        assert!(!self.in_use.replace(true), "no user code runs while the log is written");
+        // SAFETY: T1; `in_use` makes this the only reference. The context's own borrows live as long as the region.
+        let context = unsafe { &mut *self.lane.context_cell(self.index).get() };
+        // SAFETY: `Context` is invariant in nothing but the lifetime of the mapping, which outlives 'a and is shortened.
+        let context: &mut Option<Context<'a>> =
+            unsafe { &mut *std::ptr::from_mut(context).cast::<Option<Context<'a>>>() };
+        let result = work(context.as_mut().expect("a guard has a context"));
+        self.in_use.set(false);
+        result
+    }
+
+    /// Undoes everything at the end.
+    pub(super) fn doom(&self) {
+        self.with(|context| context.doomed = true);
+    }
+
+    pub(super) fn is_doomed(&self) -> bool {
+        self.with(|context| context.doomed)
+    }
+
+    pub(super) fn lane(&self) -> &'a ThreadLane {
+        self.lane
+    }
+
+    /// Commits what there is so far; dropping then does nothing more.
+    pub(super) fn commit_now(&self) -> Result<()> {
+        self.with(|context| if context.is_active() { commit(context) } else { Ok(()) })
+    }
+
+    /// A half-done call (a panic inside `with`) leaves the flag set.
+    fn interrupted(&self) -> bool {
+        self.in_use.replace(false)
+    }
+}
+
+impl Drop for GuardContext<'_> {
+    fn drop(&mut self) {
+        if self.fork_epoch != sys::fork_epoch() {
+            return;
+        }
+        let unwinding = std::thread::panicking() && !self.panicking;
+        let interrupted = self.interrupted();
+        self.with(|context| {
+            if !context.is_active() {
+                return;
+            }
+            if context.doomed || unwinding || interrupted {
+                undo(context);
+            } else if commit(context).is_err() {
+                context.actor.set_state(crate::process::LaneState::Damaged);
+            }
+        });
+        self.lane.live.set(self.lane.live.get() - 1);
+        self.lane.drop_context(self.index);
+    }
+}
+
+/// Whose context a write lock belongs to.
+enum Session<'a> {
+    Own(GuardContext<'a>),
+    Transaction { guard: &'a GuardContext<'a>, _borrow: Borrow<'a> },
+}
+
+/// An object that only we may change. Dropping it commits, unless it is a transaction's.
+#[doc(hidden)]
+pub struct WriteLock<'a> {
+    header: &'a ObjectHeader,
+    space: &'a Space,
+    session: Session<'a>,
+}
+
+impl<'a> WriteLock<'a> {
+    pub(super) fn in_transaction(
+        header: &'a ObjectHeader,
+        space: &'a Space,
+        guard: &'a GuardContext<'a>,
+        borrow: Borrow<'a>,
+    ) -> WriteLock<'a> {
+        WriteLock { header, space, session: Session::Transaction { guard, _borrow: borrow } }
+    }
+
+    #[inline(always)]
+    fn guard(&self) -> &GuardContext<'a> {
+        match &self.session {
+            Session::Own(guard) => guard,
+            Session::Transaction { guard, .. } => guard,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn raw(&self) -> &'a RawHeader {
+        &self.header.raw
+    }
+
+    #[inline(always)]
+    pub(crate) fn space(&self) -> &'a Space {
+        self.space
+    }
+
+    /// Works with the context.
+    ///
+    /// # Errors
+    /// `RolledBack` if an earlier call of this guard or its transaction failed half-way.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Context<'a>) -> Result<R>) -> Result<R> {
+        self.guard().with(|context| if context.doomed { Err(Error::RolledBack) } else { work(context) })
+    }
+
+    /// What was begun cannot be completed: everything since the guard's or transaction's begin will be undone.
+    pub(crate) fn doom(&self) {
+        self.guard().doom();
+    }
+
+    /// The stamp of the context, for callers that remember what they have saved.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.guard().with(|context| context.stamp)
+    }
+}
+
+/// An object that nobody changes while this lives.
+#[doc(hidden)]
+pub struct ReadLock<'a> {
+    header: &'a ObjectHeader,
+    space: &'a Space,
+    hold: Hold<'a>,
+}
+
+/// What keeps writers away.
+enum Hold<'a> {
+    Cell { lane: &'a ThreadLane, published: Published, fork_epoch: u64 },
+    Transaction { _borrow: Borrow<'a> },
+}
+
+impl<'a> ReadLock<'a> {
+    fn new(header: &'a ObjectHeader, space: &'a Space, lane: &'a ThreadLane, published: Published) -> ReadLock<'a> {
+        lane.live.set(lane.live.get() + 1);
+        ReadLock { header, space, hold: Hold::Cell { lane, published, fork_epoch: sys::fork_epoch() } }
+    }
+
+    pub(super) fn in_transaction(header: &'a ObjectHeader, space: &'a Space, borrow: Borrow<'a>) -> ReadLock<'a> {
+        ReadLock { header, space, hold: Hold::Transaction { _borrow: borrow } }
+    }
+
+    #[inline(always)]
+    pub(crate) fn raw(&self) -> &'a RawHeader {
+        &self.header.raw
+    }
+
+    #[inline(always)]
+    pub(crate) fn space(&self) -> &'a Space {
+        self.space
+    }
+}
+
+impl Drop for ReadLock<'_> {
+    fn drop(&mut self) {
+        if let Hold::Cell { lane, published, fork_epoch } = &self.hold
+            && *fork_epoch == sys::fork_epoch()
+        {
+            lock::unpublish(&lane.actor, self.header, *published);
+            lane.live.set(lane.live.get() - 1);
+        }
+    }
+}

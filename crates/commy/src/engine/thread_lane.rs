@@ -1,0 +1,149 @@
+//! The lane of a thread, as the process sees it.
+//!
+//! Invariant T1: a `ThreadLane` is used by its own thread alone; it outlives every guard of that thread, because a lane
+//! with live guards is never given up before the region is closed.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::sync::Weak;
+
+use super::attachment::Attachment;
+use crate::journal::Context;
+use crate::process::Actor;
+use crate::region::layout::CONTEXT_COUNT;
+use crate::{Error, Result, sys};
+
+/// One thread's lane in one region.
+pub(crate) struct ThreadLane {
+    pub(crate) actor: Actor<'static>,
+    /// Bit n: context n is in use.
+    busy: Cell<u32>,
+    /// Guards and operations that are alive.
+    pub(super) live: Cell<u32>,
+    /// The contexts of guards; a handle operation keeps its own on the stack.
+    contexts: [UnsafeCell<Option<Context<'static>>>; CONTEXT_COUNT],
+}
+
+/// A lane in the attachment's list. `Send`: only the owning thread, or one that knows it has ended, touches the inside.
+pub(super) struct Registered(pub(super) Box<ThreadLane>);
+// SAFETY: T1.
+unsafe impl Send for Registered {}
+
+#[derive(Clone, Copy)]
+struct Current {
+    attachment: u64,
+    lane: *const ThreadLane,
+}
+
+struct Owned {
+    attachment: Weak<Attachment>,
+    id: u64,
+    lane: *const ThreadLane,
+    fork_epoch: u64,
+}
+
+/// The lanes of a thread; dropped when it ends.
+struct OwnedLanes(RefCell<Vec<Owned>>);
+
+thread_local! {
+    /// The lane used last; has no destructor, so it can be read at any time.
+    static CURRENT: Cell<Current> = const { Cell::new(Current { attachment: 0, lane: std::ptr::null() }) };
+    static OWNED: OwnedLanes = const { OwnedLanes(RefCell::new(Vec::new())) };
+}
+
+impl Drop for OwnedLanes {
+    fn drop(&mut self) {
+        CURRENT.set(Current { attachment: 0, lane: std::ptr::null() });
+        for owned in self.0.take() {
+            if owned.fork_epoch == sys::fork_epoch()
+                && let Some(attachment) = owned.attachment.upgrade()
+            {
+                attachment.thread_ended(owned.lane);
+            }
+        }
+    }
+}
+
+/// Forgets the cached lane (a forked child must not use its parent's).
+pub(super) fn forget_current() {
+    CURRENT.set(Current { attachment: 0, lane: std::ptr::null() });
+}
+
+impl ThreadLane {
+    pub(super) fn new(actor: Actor<'static>) -> ThreadLane {
+        let contexts = std::array::from_fn(|_| UnsafeCell::new(None));
+        ThreadLane { actor, busy: Cell::new(0), live: Cell::new(0), contexts }
+    }
+
+    /// The lane of this thread in `attachment`.
+    #[inline(always)]
+    pub(super) fn current(attachment: &Attachment) -> Result<&ThreadLane> {
+        let current = CURRENT.get();
+        if current.attachment == attachment.id {
+            // SAFETY: T1: the cache is this thread's, ids are never reused, and lanes live as long as the attachment.
+            return Ok(unsafe { &*current.lane });
+        }
+        Self::find(attachment)
+    }
+
+    #[cold]
+    fn find(attachment: &Attachment) -> Result<&ThreadLane> {
+        let epoch = sys::fork_epoch();
+        let known = OWNED.try_with(|owned| {
+            let owned = owned.0.borrow();
+            owned.iter().find(|lane| lane.id == attachment.id && lane.fork_epoch == epoch).map(|lane| lane.lane)
+        });
+        let lane = match known {
+            Ok(Some(lane)) => lane,
+            Ok(None) => {
+                let lane = attachment.claim_thread_lane()?;
+                let entry = Owned { attachment: attachment.weak(), id: attachment.id, lane, fork_epoch: epoch };
+                OWNED.with(|owned| {
+                    let mut owned = owned.0.borrow_mut();
+                    owned.retain(|old| old.fork_epoch == epoch && old.attachment.strong_count() > 0);
+                    owned.push(entry);
+                });
+                lane
+            }
+            // This thread is ending and its lanes are gone: one more, until the region is closed.
+            Err(_) => attachment.claim_thread_lane()?,
+        };
+        CURRENT.set(Current { attachment: attachment.id, lane });
+        // SAFETY: T1.
+        Ok(unsafe { &*lane })
+    }
+
+    /// Is any context of this thread in use?
+    #[inline(always)]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.busy.get() == 0
+    }
+
+    /// Is `index` the only context in use?
+    #[inline(always)]
+    pub(crate) fn is_alone(&self, index: usize) -> bool {
+        self.busy.get() == 1 << index
+    }
+
+    /// Takes a context that is not in use.
+    #[inline(always)]
+    pub(crate) fn take_context(&self) -> Result<usize> {
+        let busy = self.busy.get();
+        let index = (!busy).trailing_zeros() as usize;
+        if index >= CONTEXT_COUNT {
+            return Err(Error::Exhausted { what: "guards of one thread", limit: CONTEXT_COUNT as u64 });
+        }
+        self.busy.set(busy | 1 << index);
+        Ok(index)
+    }
+
+    /// Gives a context back; its words are idle.
+    #[inline(always)]
+    pub(crate) fn drop_context(&self, index: usize) {
+        self.busy.set(self.busy.get() & !(1 << index));
+    }
+
+    /// The place of the context of a guard.
+    pub(crate) fn context_cell(&self, index: usize) -> &UnsafeCell<Option<Context<'static>>> {
+        &self.contexts[index]
+    }
+}

@@ -1,0 +1,149 @@
+//! Moving blocks between a lane's lists, the spans and the supply. Each step is one inner transaction; a kill
+//! anywhere leaves it whole or absent.
+
+use super::class::{batch, block_size};
+use super::run;
+use super::span::Span;
+use crate::journal::{Inner, RUN_CLASS, link_offset};
+use crate::process::Actor;
+use crate::region::layout::*;
+use crate::{Error, Result};
+use std::sync::atomic::AtomicU64;
+
+/// Fills the lane's list of `class` (a block class, list empty) with a batch.
+#[cold]
+pub(crate) fn refill(actor: &Actor, class: usize) -> Result<()> {
+    debug_assert!(block_size(class) != 0 && pack::list_head(actor.lane.lists[class].peek()) == 0);
+    retry_with_growth(actor, super::class::span_pages(class), |inner| {
+        let index = lock_some_arena(actor, inner)?;
+        let span = match actor.space.arena(index).partial[class].peek().checked_sub(1) {
+            Some(page) => Span::at(actor.space, page)?,
+            None => {
+                inner.lock_supply()?;
+                match Span::create(actor.space, inner, class, index)? {
+                    Some(span) => span,
+                    None => return Ok(false),
+                }
+            }
+        };
+        span.give_batch(actor, inner)?;
+        Ok(true)
+    })
+}
+
+/// Arenas are tried in turn, so that a paused holder stops nobody; only if all are taken one is waited for.
+fn lock_some_arena(actor: &Actor, inner: &mut Inner) -> Result<u64> {
+    let first = u64::from(actor.id) % ARENA_COUNT;
+    for step in 0..ARENA_COUNT {
+        let index = (first + step) % ARENA_COUNT;
+        if inner.try_lock_arena(actor.space.arena(index)) {
+            return Ok(index);
+        }
+    }
+    inner.lock_arena(actor.space.arena(first)).map(|()| first)
+}
+
+/// Puts a run of `pages` pages on top of the lane's list of runs.
+#[cold]
+pub(crate) fn refill_run(actor: &Actor, pages: u64) -> Result<()> {
+    give_back_runs(actor)?;
+    retry_with_growth(actor, pages, |inner| {
+        inner.lock_supply()?;
+        let Some(page) = run::take(actor.space, inner, pages)? else { return Ok(false) };
+        run::mark(actor.space, inner, page, pages)?;
+        let list = &actor.lane.lists[RUN_CLASS];
+        let block = actor.space.page_offset(page);
+        // The run is nobody's yet: its link needs no log.
+        actor.space.get::<AtomicU64>(block)?.put(pack::list_head(list.peek()));
+        inner.set(list, pack::list(block, pack::list_count(list.peek()) + 1))?;
+        Ok(true)
+    })
+}
+
+/// Runs `step` as an inner transaction; while it says that the supply is out of pages, the region grows outside all
+/// locks. If it cannot, the lane's own caches are given back once.
+fn retry_with_growth(actor: &Actor, pages: u64, mut step: impl FnMut(&mut Inner) -> Result<bool>) -> Result<()> {
+    let mut flushed = false;
+    loop {
+        let mut inner = Inner::new(*actor);
+        let done = step(&mut inner)?;
+        if done {
+            inner.commit();
+        }
+        drop(inner);
+        if done {
+            return Ok(());
+        }
+        let wanted = actor.space.supply().supplied.peek().saturating_add(pages);
+        match actor.space.commit_pages(wanted) {
+            Ok(()) => {}
+            Err(Error::OutOfSpace { capacity, .. }) if flushed => {
+                return Err(Error::OutOfSpace { requested: pages * PAGE, capacity });
+            }
+            Err(Error::OutOfSpace { .. }) => {
+                flushed = true;
+                flush_all(actor)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Gives blocks of a list that has grown beyond twice its batch back to their spans.
+#[inline(always)]
+pub(crate) fn trim(actor: &Actor, class: usize) -> Result<()> {
+    if class == RUN_CLASS {
+        return give_back_runs(actor);
+    }
+    if pack::list_count(actor.lane.lists[class].peek()) <= 2 * batch(class) {
+        return Ok(());
+    }
+    flush(actor, class, batch(class))
+}
+
+/// Gives blocks back until `keep` are left or an arena is busy.
+#[cold]
+fn flush(actor: &Actor, class: usize, keep: u64) -> Result<()> {
+    let list = &actor.lane.lists[class];
+    let mut left = pack::list_count(list.peek());
+    while pack::list_head(list.peek()) != 0 && (left > keep || keep == 0) {
+        let block = pack::list_head(list.peek());
+        let span = Span::of_block(actor.space, block, class)?;
+        let mut inner = Inner::new(*actor);
+        if !inner.try_lock_arena(actor.space.arena(span.arena)) {
+            return Ok(());
+        }
+        span.take_back(actor, &mut inner, block)?;
+        inner.commit();
+        left = left.saturating_sub(1);
+    }
+    Ok(())
+}
+
+/// Gives the lane's page runs back to the supply unless somebody holds its word; never waits.
+pub(crate) fn give_back_runs(actor: &Actor) -> Result<()> {
+    let list = &actor.lane.lists[RUN_CLASS];
+    loop {
+        let block = pack::list_head(list.peek());
+        if block == 0 {
+            return Ok(());
+        }
+        let pages = run::len_of(actor.space, block)?;
+        let next = actor.space.get::<AtomicU64>(block + link_offset(RUN_CLASS))?.peek();
+        let mut inner = Inner::new(*actor);
+        if !inner.try_lock_supply() {
+            return Ok(());
+        }
+        inner.set(list, pack::list(next, pack::list_count(list.peek()).saturating_sub(1)))?;
+        run::put_back(actor.space, &mut inner, actor.space.page_of(block), pages)?;
+        inner.commit();
+    }
+}
+
+/// Gives everything in the lane's lists back, as far as nobody is in the way.
+pub(crate) fn flush_all(actor: &Actor) -> Result<()> {
+    for class in (0..LIST_COUNT).filter(|class| block_size(*class) != 0) {
+        flush(actor, class, 0)?;
+    }
+    give_back_runs(actor)
+}

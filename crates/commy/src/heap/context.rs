@@ -1,0 +1,120 @@
+//! What a context may ask of the heap. Everything that can fail comes before anything is applied: an operation
+//! reserves log space and blocks, and then changes words.
+
+use super::cache::{refill, refill_run};
+use super::class::{class_for, rounded};
+use crate::journal::{Context, HEAD_SIZE, RUN_CLASS, SPILL_CLASS};
+use crate::region::layout::*;
+use crate::{Error, Result};
+
+/// Longest payload of one Save record; longer stretches become several.
+const SAVE_PIECE: u64 = 1024;
+
+impl Context<'_> {
+    /// Makes room for records of `size` bytes in all, heads included (at most 4 KiB).
+    #[inline(always)]
+    pub(crate) fn reserve_log(&mut self, size: u64) -> Result<()> {
+        if self.has_room(size) { Ok(()) } else { self.extend_log(size) }
+    }
+
+    #[cold]
+    fn extend_log(&mut self, size: u64) -> Result<()> {
+        while !self.has_room(size) {
+            if !self.next_chunk()? {
+                if pack::list_head(self.actor.lane.lists[SPILL_CLASS].peek()) == 0 {
+                    refill(&self.actor, SPILL_CLASS)?;
+                }
+                self.add_chunk()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A block of at least `size` bytes that belongs to this context until it commits. Its bytes are garbage.
+    ///
+    /// # Crash
+    /// Before the commit it returns to its list.
+    #[inline(always)]
+    pub(crate) fn allocate(&mut self, size: u64) -> Result<u64> {
+        let class = class_for(size);
+        self.reserve_log(HEAD_SIZE)?;
+        if class == RUN_CLASS { self.allocate_run(size) } else { self.allocate_class(class) }
+    }
+
+    /// A block of `class`.
+    #[inline(always)]
+    pub(crate) fn allocate_class(&mut self, class: usize) -> Result<u64> {
+        self.reserve_log(HEAD_SIZE)?;
+        if pack::list_head(self.actor.lane.lists[class].peek()) == 0 {
+            refill(&self.actor, class)?;
+        }
+        self.pop(class)
+    }
+
+    #[cold]
+    fn allocate_run(&mut self, size: u64) -> Result<u64> {
+        let capacity = self.actor.space.geometry.capacity;
+        if size > capacity {
+            return Err(Error::OutOfSpace { requested: size, capacity });
+        }
+        refill_run(&self.actor, size.div_ceil(PAGE))?;
+        let block = self.pop(RUN_CLASS)?;
+        // All of it will be written at once (a grown vector, a new table).
+        self.actor.space.populate(block, rounded(size));
+        Ok(block)
+    }
+
+    /// Lets a block of `size` bytes go at commit; `reserve_log(HEAD_SIZE)` came before. Cannot fail.
+    #[inline(always)]
+    pub(crate) fn release(&mut self, size: u64, block: u64) {
+        self.append_free(class_for(size), block);
+    }
+
+    /// Gives a block back that this context has just allocated and not used (an operation that cannot go on).
+    /// `reserve_log(HEAD_SIZE)` came before.
+    #[inline(always)]
+    pub(crate) fn cancel(&mut self, size: u64, block: u64) {
+        let class = class_for(size);
+        if !self.cancel_alloc(class, block).unwrap_or(false) {
+            self.append_free(class, block);
+        }
+    }
+
+    /// Records the present bytes at `offset .. offset + len`.
+    #[inline(always)]
+    pub(crate) fn save(&mut self, offset: u64, len: u64) -> Result<()> {
+        let address = self.actor.space.resolve(offset, len)?;
+        if len <= SAVE_PIECE {
+            self.reserve_log(len.next_multiple_of(8) + HEAD_SIZE)?;
+            self.append_save(offset, address, len);
+            return Ok(());
+        }
+        self.save_long(offset, len)
+    }
+
+    #[cold]
+    fn save_long(&mut self, offset: u64, len: u64) -> Result<()> {
+        let mut at = 0;
+        while at < len {
+            let piece = SAVE_PIECE.min(len - at);
+            self.save(offset + at, piece)?;
+            at += piece;
+        }
+        Ok(())
+    }
+
+    /// Records a raw header unless this context has done so. `live` is how much of its data is live now.
+    #[inline(always)]
+    pub(crate) fn save_header(&mut self, raw: &RawHeader, live: u64) -> Result<()> {
+        if raw.stamp.peek() == self.stamp {
+            return Ok(());
+        }
+        self.reserve_log(RAW_SIZE + HEAD_SIZE)?;
+        let offset = self.actor.space.offset_of(raw);
+        self.append_save(offset, std::ptr::from_ref(raw).cast(), RAW_SIZE);
+        raw.low_water.put(live);
+        // From here on the header counts as saved.
+        raw.stamp.put(self.stamp);
+        Ok(())
+    }
+}

@@ -1,0 +1,489 @@
+//! A context as its thread uses it.
+//!
+//! ```text
+//! begin      stamp counter + 1; context.stamp = it    killed: a number is wasted
+//! intent     append Held(object)                      killed: the word does not name the lane: nothing to release
+//! lock       CAS word 0 -> lane                       killed: Held names the word: recovery releases it
+//! open       version -> odd                           killed: recovery makes it even and higher
+//! change     append Save(old), then change            killed: undone while every word is held
+//! commit     state = Committed                        killed before: undone; after: kept
+//! close      generations, versions even               repeated by recovery where the word is still ours
+//! release    word -= lane, wakes                      recovery wakes every word that Held names
+//! free       records popped from the top              the in-flight word decides the step under way
+//! idle       state = 0
+//! ```
+
+use std::sync::atomic::Ordering;
+
+use super::log::{Chunk, ChunkHead, HEAD_SIZE, Kind, Log, head_word};
+use super::recover::object_at;
+use super::{inflight, recover};
+use crate::crash::crash_point;
+use crate::lock::{self, Waiting, lock_class};
+use crate::process::Actor;
+use crate::region::layout::*;
+use crate::{Error, Result, sys};
+
+/// Where a context stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle = 0,
+    Active = 1,
+    Undone = 2,
+    Committed = 3,
+}
+
+impl Phase {
+    /// The phase in a context's state word.
+    pub(crate) fn of(state: u64) -> Phase {
+        match pack::phase(state) {
+            0 => Phase::Idle,
+            1 => Phase::Active,
+            2 => Phase::Undone,
+            _ => Phase::Committed,
+        }
+    }
+}
+
+/// A context of this thread, between begin and idle. Dropping it does nothing: whoever owns it ends it.
+#[doc(hidden)]
+pub struct Context<'a> {
+    pub(crate) actor: Actor<'a>,
+    pub(crate) index: usize,
+    /// The stamp that marks what this context has saved.
+    pub(crate) stamp: u64,
+    cursor: u64,
+    /// Where the next record goes, and how many bytes are left there.
+    at: *mut u8,
+    room: u64,
+    chunk_block: u64,
+    /// Position at which the present stretch begins, and the one at which its predecessor was left: a cursor never
+    /// rests on the former.
+    base: u64,
+    left_at: u64,
+    /// Objects held; with exactly one, `only` is it and ending needs no walk through the log.
+    held: u32,
+    only: Option<&'a ObjectHeader>,
+    /// Are there records that ask for work after the commit or the rollback?
+    frees: bool,
+    allocs: bool,
+    saves: bool,
+    /// An operation failed half-way: this context can only be rolled back.
+    pub(crate) doomed: bool,
+}
+
+impl<'a> Context<'a> {
+    /// Begins context `index`, which is idle.
+    #[inline(always)]
+    pub(crate) fn begin(actor: Actor<'a>, index: usize) -> Result<Context<'a>> {
+        let counter = (actor.lane.stamp_counter.peek() + 1) & ((1 << 48) - 1);
+        // Raised before first use: a stamp never marks two contexts.
+        actor.lane.stamp_counter.put(counter);
+        let stamp = (u64::from(actor.id) << 48) | counter;
+        actor.lane.contexts[index].stamp.put(stamp);
+        let mut context = Context {
+            actor,
+            index,
+            stamp,
+            cursor: 0,
+            at: actor.lane.inline_log.as_ptr().cast::<u8>().cast_mut(),
+            room: INLINE_LOG_SIZE,
+            chunk_block: 0,
+            base: 0,
+            left_at: 0,
+            held: 0,
+            only: None,
+            frees: false,
+            allocs: false,
+            saves: false,
+            doomed: false,
+        };
+        if index != 0 {
+            context.room = 0;
+            if let Some(first) = Log::new(actor, index).first()? {
+                context.enter(&first);
+            }
+        }
+        Ok(context)
+    }
+
+    fn enter(&mut self, chunk: &Chunk) {
+        (self.at, self.room, self.chunk_block) = (chunk.records, chunk.size, chunk.block);
+        self.left_at = self.resting();
+        (self.base, self.cursor) = (chunk.base, chunk.base);
+    }
+
+    /// The cursor as it may be stored.
+    #[inline(always)]
+    fn resting(&self) -> u64 {
+        if self.cursor == self.base { self.left_at } else { self.cursor }
+    }
+
+    /// Is there room for records of `size` bytes in all (heads included), in one stretch?
+    #[inline(always)]
+    pub(crate) fn has_room(&self, size: u64) -> bool {
+        self.room >= size
+    }
+
+    /// Continues the log in its next chunk; false: there is none, `spill` one first.
+    #[cold]
+    pub(crate) fn next_chunk(&mut self) -> Result<bool> {
+        let log = Log::new(self.actor, self.index);
+        let chunks = log.chunks()?;
+        let next = if chunks.is_empty() || (self.room == 0 && self.chunk_block == 0 && self.index != 0) {
+            chunks.first().copied()
+        } else {
+            let current = chunks.iter().position(|chunk| chunk.block == self.chunk_block);
+            current.and_then(|current| chunks.get(current + 1)).copied()
+        };
+        let Some(next) = next else { return Ok(false) };
+        // Nobody reads a chunk that begins at or after the cursor.
+        self.actor.space.get::<ChunkHead>(next.block)?.prev_used.put(self.resting());
+        self.enter(&next);
+        Ok(true)
+    }
+
+    /// Adds a chunk from the lane's spill list, which is not empty.
+    #[cold]
+    pub(crate) fn add_chunk(&mut self) -> Result<()> {
+        inflight::spill(&self.actor, self.index, self.resting())
+    }
+
+    /// Appends a record; there is room for it.
+    #[inline(always)]
+    fn append(&mut self, kind: Kind, flags: u8, offset: u64, payload: *const u8, len: u64) {
+        let size = len.next_multiple_of(8) + HEAD_SIZE;
+        assert!(self.room >= size, "log space is reserved before it is used");
+        // SAFETY: J: `at .. at + room` is the unused end of this context's own log and size <= room; `payload` is
+        // readable for `len` bytes by the callers below.
+        unsafe {
+            copy_words(payload, self.at, len);
+            let head = self.at.add((size - HEAD_SIZE) as usize).cast::<u64>();
+            head.write(head_word(kind, flags, len as u32));
+            head.add(1).write(offset);
+            self.at = self.at.add(size as usize);
+        }
+        self.room -= size;
+        self.cursor += size;
+        crash_point!("append: written, not counted");
+        self.actor.lane.contexts[self.index].state.put(pack::context(self.cursor, Phase::Active as u64));
+        crash_point!("append: counted");
+    }
+
+    /// Records the intent to hold an object, takes its word and makes the version odd.
+    ///
+    /// # Errors
+    /// `Deadlock` if this lane holds it already (tested before the intent); time-out. The intent is then gone.
+    #[inline(always)]
+    pub(crate) fn lock(&mut self, header: &'a ObjectHeader, waiting: &mut Waiting) -> Result<()> {
+        self.lock_word(header, waiting)?;
+        let drained = lock::drain(&self.actor, header, 0, waiting);
+        if let Err(blocked) = drained {
+            self.drain_after_death(header, 0, waiting, blocked)?;
+        }
+        lock::open_version(header);
+        crash_point!("lock: version odd");
+        Ok(())
+    }
+
+    /// As `lock`, for an object that this lane reads `own_reads` times itself.
+    pub(crate) fn lock_over_reads(
+        &mut self,
+        header: &'a ObjectHeader,
+        own_reads: u64,
+        waiting: &mut Waiting,
+    ) -> Result<()> {
+        self.lock_word(header, waiting)?;
+        if let Err(error) = recover::drain_readers(&self.actor, header, own_reads, waiting) {
+            self.unlock_last(header);
+            return Err(error);
+        }
+        lock::open_version(header);
+        Ok(())
+    }
+
+    /// Makes the version odd and waits for the readers of an object whose word was taken with `lock_word` alone.
+    pub(crate) fn begin_writing(&mut self, header: &'a ObjectHeader) -> Result<()> {
+        recover::drain_readers(&self.actor, header, 0, &mut Waiting::new())?;
+        lock::open_version(header);
+        Ok(())
+    }
+
+    /// Records the intent and takes the word.
+    #[inline(always)]
+    pub(crate) fn lock_word(&mut self, header: &'a ObjectHeader, waiting: &mut Waiting) -> Result<()> {
+        if self.actor.holds(&header.word) {
+            return Err(Error::Deadlock);
+        }
+        self.append(Kind::Held, 0, self.actor.space.offset_of(header), std::ptr::null(), 0);
+        crash_point!("lock: intent");
+        if !lock::try_lock(&header.word, self.actor.lock_id()) {
+            let offset = self.actor.space.offset_of(header);
+            if let Err(error) = recover::acquire(&self.actor, &header.word, offset, waiting) {
+                self.drop_newest();
+                return Err(error);
+            }
+        }
+        crash_point!("lock: word taken");
+        self.held += 1;
+        self.only = Some(header);
+        Ok(())
+    }
+
+    #[cold]
+    fn drain_after_death(
+        &mut self,
+        header: &'a ObjectHeader,
+        own_reads: u64,
+        waiting: &mut Waiting,
+        blocked: lock::Blocked,
+    ) -> Result<()> {
+        let settled = match blocked {
+            lock::Blocked::OwnerDead(lane) => recover::stage_one(self.actor.space, self.actor.me, lane),
+            lock::Blocked::Failed(error) => Err(error),
+        };
+        let drained = settled.and_then(|_| recover::drain_readers(&self.actor, header, own_reads, waiting));
+        if drained.is_err() {
+            self.unlock_last(header);
+        }
+        drained
+    }
+
+    /// Lets the word that was locked last go, nothing having been changed under it.
+    #[cold]
+    pub(crate) fn unlock_last(&mut self, header: &ObjectHeader) {
+        lock::close_version(header);
+        lock::release(&header.word, self.actor.lock_id());
+        crash_point!("unlock: released, intent stands");
+        self.held -= 1;
+        self.drop_newest();
+    }
+
+    /// Takes the newest record, a Held without payload, off the log.
+    fn drop_newest(&mut self) {
+        self.only = None;
+        self.cursor -= HEAD_SIZE;
+        self.room += HEAD_SIZE;
+        // SAFETY: the record just appended lies before `at` in the same chunk.
+        self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
+        let phase = if self.resting() == 0 { Phase::Idle } else { Phase::Active };
+        self.actor.lane.contexts[self.index].state.put(pack::context(self.resting(), phase as u64));
+    }
+
+    /// Records `len` bytes at `offset`, which were live when the context began; there is room.
+    #[inline(always)]
+    pub(crate) fn append_save(&mut self, offset: u64, bytes: *const u8, len: u64) {
+        self.saves = true;
+        self.append(Kind::Save, 0, offset, bytes, len);
+    }
+
+    /// Records that `block` of `class` is given back at commit; there is room.
+    #[inline(always)]
+    pub(crate) fn append_free(&mut self, class: usize, block: u64) {
+        self.frees = true;
+        self.append(Kind::Free, class as u8, block, std::ptr::null(), 0);
+    }
+
+    /// Records a detached container (what `raw::detach` writes about it); there is room.
+    pub(crate) fn append_raze(&mut self, data: u64, image: &[u8]) {
+        self.frees = true;
+        self.append(Kind::Raze, 0, data, image.as_ptr(), image.len() as u64);
+    }
+
+    /// Records that the object, whose word is held, gets `generation` at commit; there is room.
+    pub(crate) fn append_retire(&mut self, object: u64, generation: u64) {
+        self.frees = true;
+        self.append(Kind::Retire, 0, object, (&raw const generation).cast(), 8);
+    }
+
+    /// Takes a block off the lane's list of `class`, which is not empty, as Alloc; there is room.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self, class: usize) -> Result<u64> {
+        self.allocs = true;
+        let (actor, index) = (self.actor, self.index);
+        inflight::pop_to_record(&actor, index, class, |block| {
+            self.append(Kind::Alloc, class as u8, block, std::ptr::null(), 0);
+        })
+    }
+
+    /// If the newest record is the Alloc of `block`, gives the block straight back.
+    #[inline(always)]
+    pub(crate) fn cancel_alloc(&mut self, class: usize, block: u64) -> Result<bool> {
+        if !self.allocs || self.cursor == self.base {
+            return Ok(false);
+        }
+        // SAFETY: a record of this stretch ends at `at`, its head lies before it.
+        let (head, offset) = unsafe {
+            let head = self.at.sub(HEAD_SIZE as usize).cast::<u64>();
+            (head.read(), head.add(1).read())
+        };
+        if head != head_word(Kind::Alloc, class as u8, 0) || offset != block {
+            return Ok(false);
+        }
+        self.cursor -= HEAD_SIZE;
+        self.room += HEAD_SIZE;
+        inflight::push_and_drop_record(&self.actor, self.index, class, block, self.resting())?;
+        // SAFETY: as above.
+        self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
+        Ok(true)
+    }
+
+    /// The commit point, then versions, words and wakes. True: records are left that `finish` must pop.
+    #[inline(always)]
+    pub(crate) fn commit(&mut self) -> Result<bool> {
+        self.state_to(Phase::Committed);
+        crash_point!("commit: committed, words held");
+        self.end(self.frees)
+    }
+
+    /// Undoes everything, then versions, words and wakes. True: records are left that `finish` must pop.
+    #[cold]
+    pub(crate) fn roll_back(&mut self) -> Result<bool> {
+        if self.saves {
+            recover::undo(&self.actor, self.index)?;
+        }
+        self.state_to(Phase::Undone);
+        crash_point!("rollback: undone, words held");
+        self.end(self.allocs)
+    }
+
+    /// Has anything been recorded?
+    #[inline(always)]
+    pub(crate) fn is_active(&self) -> bool {
+        self.resting() != 0
+    }
+
+    #[inline(always)]
+    fn state_to(&self, phase: Phase) {
+        self.actor.lane.contexts[self.index].state.put(pack::context(self.resting(), phase as u64));
+    }
+
+    #[inline(always)]
+    fn end(&mut self, work_left: bool) -> Result<bool> {
+        match (self.held, self.only) {
+            (1, Some(header)) if !work_left => {
+                lock::close_version(header);
+                crash_point!("end: version even, word held");
+                lock::release(&header.word, self.actor.lock_id());
+                wake_changes(header);
+            }
+            _ => {
+                close_and_release(&self.actor, self.index)?;
+                wake_changed(&self.actor, self.index)?;
+            }
+        }
+        crash_point!("end: words free");
+        if !work_left && self.base == 0 {
+            self.actor.lane.contexts[self.index].state.put(0);
+        }
+        let more = work_left || self.base != 0;
+        // Nothing is left to be ended a second time.
+        (self.cursor, self.base, self.left_at) = (0, 0, 0);
+        Ok(more)
+    }
+}
+
+#[inline(always)]
+unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
+    if len == 64 {
+        // SAFETY: the caller's: readable and writable for 64 bytes. A constant length becomes four vector moves.
+        unsafe { std::ptr::copy_nonoverlapping(source, target, 64) };
+    } else if len != 0 {
+        // SAFETY: the caller's.
+        unsafe { std::ptr::copy_nonoverlapping(source, target, len as usize) };
+    }
+}
+
+/// Wakes those who wait for a change of the object, if any do.
+#[inline(always)]
+fn wake_changes(header: &ObjectHeader) {
+    if header.word.load(Ordering::Relaxed) & lock::CHANGE != 0 {
+        wake_changes_slow(header);
+    }
+}
+
+#[cold]
+fn wake_changes_slow(header: &ObjectHeader) {
+    header.word.fetch_and(!lock::CHANGE, Ordering::SeqCst);
+    header.change.fetch_add(1, Ordering::SeqCst);
+    sys::futex_wake(&header.change, i32::MAX, lock::change_class::CHANGE);
+}
+
+/// Generations, then versions, then words of everything that the context's Held records name and the lane holds.
+pub(crate) fn close_and_release(actor: &Actor, index: usize) -> Result<()> {
+    let log = Log::new(*actor, index);
+    let committed = Phase::of(actor.lane.contexts[index].state.peek()) == Phase::Committed;
+    let (mut held, mut retired) = (Vec::new(), Vec::new());
+    log.walk(|record| {
+        match record.kind {
+            Kind::Held => held.push(object_at(actor.space, record.offset)?),
+            Kind::Retire if committed && record.len == 8 => {
+                // SAFETY: the payload's 8 bytes lie in our log, 8-aligned.
+                let generation = unsafe { record.payload.cast::<u64>().read() };
+                retired.push((object_at(actor.space, record.offset)?, generation));
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    for (header, generation) in retired {
+        if actor.holds(&header.word) {
+            // Owner and descriptor go with it: whoever looks for what the dead left does not find it again.
+            header.owner.put(0);
+            header.descriptor.put(0);
+            header.generation.put(generation);
+            crash_point!("close: generation moved");
+        }
+    }
+    for header in held.iter().filter(|header| actor.holds(&header.word)) {
+        lock::close_version(header);
+        crash_point!("close: version even");
+    }
+    for header in held.iter().filter(|header| actor.holds(&header.word)) {
+        lock::release(&header.word, actor.lock_id());
+        crash_point!("close: word free");
+    }
+    Ok(())
+}
+
+/// Wakes those who wait for a change of what the context held.
+fn wake_changed(actor: &Actor, index: usize) -> Result<()> {
+    Log::new(*actor, index).walk(|record| {
+        if record.kind == Kind::Held {
+            wake_changes(object_at(actor.space, record.offset)?);
+        }
+        Ok(())
+    })
+}
+
+/// For the dead: wakes everybody who may wait for a word that the context held, whatever the bits say now (the dead
+/// may have cleared one and not woken yet).
+pub(crate) fn wake_all(actor: &Actor, index: usize) -> Result<()> {
+    Log::new(*actor, index).walk(|record| {
+        if record.kind == Kind::Held {
+            wake_everybody(object_at(actor.space, record.offset)?);
+        }
+        Ok(())
+    })
+}
+
+/// Wakes all waiters of an object, of whatever kind.
+pub(crate) fn wake_everybody(header: &ObjectHeader) {
+    sys::futex_wake(&header.word, i32::MAX, lock_class::LOCK | lock_class::AGED | lock_class::DRAIN);
+    header.change.fetch_add(1, Ordering::SeqCst);
+    sys::futex_wake(&header.change, i32::MAX, lock::change_class::CHANGE);
+}
+
+/// Is a lane at rest: no context, no inner step, nothing in flight?
+///
+/// Two looks and the same stamp counter: a context that began while another one was looked at is not missed.
+pub(crate) fn is_idle(lane: &Lane) -> bool {
+    let at_rest = || {
+        lane.contexts.iter().all(|context| context.state.load(Ordering::SeqCst) == 0)
+            && [&lane.heap.state, &lane.heap.held_arena, &lane.heap.held_supply, &lane.inflight]
+                .iter()
+                .all(|word| word.load(Ordering::SeqCst) == 0)
+    };
+    let counter = lane.stamp_counter.load(Ordering::SeqCst);
+    at_rest() && at_rest() && lane.stamp_counter.load(Ordering::SeqCst) == counter
+}

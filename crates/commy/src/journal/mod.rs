@@ -1,0 +1,25 @@
+//! Contexts: what an operation, a guard or a transaction has changed and how it is undone.
+//!
+//! Invariants: J1 a byte that was live when the context began changes only after its old value is in the log. J2 undo
+//! runs only in phase Active and only while every word that the context took is still held. J3 the in-flight word is
+//! settled before any list of its lane moves.
+
+mod context;
+mod inflight;
+mod inner;
+mod log;
+mod recover;
+
+pub use context::Context;
+pub(crate) use context::{Phase, close_and_release, is_idle, wake_all};
+pub(crate) use inflight::{Step, link_offset, pop_to_record, push_and_drop_record, settle, spill, unspill};
+pub(crate) use inner::{Inner, undo_inner};
+pub(crate) use log::{CHUNK_HEAD, CHUNK_SIZE, HEAD_SIZE, Kind, Log, Record};
+pub(crate) use recover::{SPAN_PAGE, acquire, drain_readers, object_at, settle_lane, stage_one};
+
+/// Class of the blocks that logs spill into (8 KiB).
+pub(crate) const SPILL_CLASS: usize = 31;
+/// Class of object headers, whose memory is type-stable.
+pub(crate) const OBJECT_CLASS: usize = 40;
+/// The "class" of page runs: a lane's list of runs on their way between contexts and the supply.
+pub(crate) const RUN_CLASS: usize = 47;

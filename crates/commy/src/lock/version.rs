@@ -1,0 +1,45 @@
+//! The version of an object: even = stable, odd = being written. It only grows, also through rollback and recovery.
+
+use std::sync::atomic::{Ordering, compiler_fence, fence};
+
+use crate::region::layout::*;
+
+/// Makes the version odd; under the word.
+#[inline(always)]
+pub(crate) fn open_version(header: &ObjectHeader) {
+    let version = header.version.load(Ordering::Relaxed);
+    if version & 1 == 0 {
+        header.version.store(version + 1, Ordering::Relaxed);
+    }
+    // Readers that see a later store see the odd version too.
+    fence(Ordering::Release);
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// Makes the version even and higher; under the word. Does nothing if it is even.
+#[inline(always)]
+pub(crate) fn close_version(header: &ObjectHeader) {
+    let version = header.version.load(Ordering::Relaxed);
+    if version & 1 == 1 {
+        header.version.put(version + 1);
+    }
+}
+
+/// Is nobody writing?
+#[inline(always)]
+pub(crate) fn is_stable(version: u64) -> bool {
+    version & 1 == 0
+}
+
+/// One try of an optimistic read: `copy` runs between two looks at the version; its result counts only if they agree.
+/// It must not turn bytes into a `T`, allocate by what it read, or loop without a bound of its own.
+#[inline(always)]
+pub(crate) fn optimistic<R>(header: &ObjectHeader, copy: impl FnOnce() -> R) -> Option<R> {
+    let before = header.version.load(Ordering::Acquire);
+    if !is_stable(before) {
+        return None;
+    }
+    let result = copy();
+    fence(Ordering::Acquire);
+    (header.version.load(Ordering::Relaxed) == before).then_some(result)
+}

@@ -1,0 +1,186 @@
+//! Waiting for a word: spin, sleep, look at the owner's life, reserve. Policy of the slow path; nothing here is on an
+//! uncontended one.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::deadlock;
+use super::word::{OWNER, RESERVED, WAITERS, holder, lock_class};
+use crate::process::{Actor, LaneState, is_dead};
+use crate::region::layout::*;
+use crate::{Error, sys};
+
+/// Why the word could not be had.
+#[derive(Debug)]
+pub(crate) enum Blocked {
+    /// The lane that stands in the way belongs to a dead process; settle it and come back.
+    OwnerDead(u32),
+    /// Time-out, deadlock, damage.
+    Failed(Error),
+}
+
+/// A waiter older than this reserves the word.
+const AGED: Duration = Duration::from_micros(500);
+/// A reservation that nobody used for this long may be cleared by anybody.
+const RESERVATION_LIFE: Duration = Duration::from_millis(1);
+/// How often the owner's life is looked at, at first and after 100 ms.
+const PROBE_EARLY: Duration = Duration::from_micros(150);
+const PROBE_LATE: Duration = Duration::from_millis(1);
+const DEADLOCK_AFTER: Duration = Duration::from_millis(50);
+const SPINS: u32 = 100;
+
+/// One wait, from the first failed try to success or failure, across recoveries.
+pub(crate) struct Waiting {
+    started: Option<Instant>,
+    probed: Option<Instant>,
+    reserved_since: Option<Instant>,
+    walked: Option<Instant>,
+    slept: bool,
+}
+
+impl Waiting {
+    pub(crate) const fn new() -> Waiting {
+        Waiting { started: None, probed: None, reserved_since: None, walked: None, slept: false }
+    }
+
+    fn elapsed(&mut self) -> Duration {
+        self.started.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Is it time to look whether the one we wait for still lives?
+    pub(super) fn time_to_probe(&mut self) -> bool {
+        let every = if self.elapsed() < Duration::from_millis(100) { PROBE_EARLY } else { PROBE_LATE };
+        let last = *self.probed.get_or_insert_with(|| self.started.unwrap_or_else(Instant::now));
+        let due = last.elapsed() >= every;
+        if due {
+            self.probed = Some(Instant::now());
+        }
+        due
+    }
+
+    /// Ends the wait: the deadlock walk no longer sees it.
+    pub(crate) fn stop(&mut self, actor: &Actor) {
+        if self.slept {
+            actor.lane.waiting_for.store(0, Ordering::Release);
+        }
+    }
+
+    /// Sleeps until the word changes, a wake of `class` comes, or it is time to look around.
+    pub(super) fn sleep(
+        &mut self,
+        actor: &Actor,
+        word: &AtomicU32,
+        offset: u64,
+        seen: u32,
+        class: u32,
+        blocker: Option<u32>,
+    ) -> Result<(), Blocked> {
+        let waited = self.elapsed();
+        if waited >= actor.me.timeout {
+            self.stop(actor);
+            let holder = Box::new(holder(actor.space, blocker.unwrap_or(0)));
+            return Err(Blocked::Failed(Error::Timeout { holder, waited }));
+        }
+        if !self.slept {
+            self.slept = true;
+            actor.lane.wait_sequence.store(actor.lane.wait_sequence.peek() + 1, Ordering::Release);
+            actor.lane.waiting_for.store(offset, Ordering::SeqCst);
+        }
+        if waited > DEADLOCK_AFTER && self.walked.is_none_or(|last| last.elapsed() > DEADLOCK_AFTER) {
+            self.walked = Some(Instant::now());
+            if deadlock::waits_for_itself(actor) {
+                self.stop(actor);
+                return Err(Blocked::Failed(Error::Deadlock));
+            }
+        }
+        let pause = if waited < Duration::from_millis(100) { PROBE_EARLY } else { PROBE_LATE };
+        sys::futex_wait(word, seen, class, Some(pause.min(actor.me.timeout - waited)));
+        Ok(())
+    }
+}
+
+/// Takes the word, sleeping as long as it must. `offset` is where waiters are said to wait (the word's structure).
+/// The caller has recorded its intent.
+#[cold]
+pub(crate) fn wait_for_word(
+    actor: &Actor,
+    word: &AtomicU32,
+    offset: u64,
+    waiting: &mut Waiting,
+) -> Result<(), Blocked> {
+    let mut spins = 0;
+    loop {
+        let seen = word.load(Ordering::Relaxed);
+        let owner = seen & OWNER;
+        if owner == 0 && waiting.may_take(seen) {
+            let waiters = if waiting.slept { WAITERS } else { 0 };
+            let taken = (seen & !RESERVED) | waiters | actor.lock_id();
+            if word.compare_exchange(seen, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                waiting.stop(actor);
+                return Ok(());
+            }
+            continue;
+        }
+        if owner == actor.lock_id() {
+            return Err(Blocked::Failed(Error::Deadlock));
+        }
+        if spins < SPINS {
+            spins += 1;
+            std::hint::spin_loop();
+            continue;
+        }
+        let aged = waiting.elapsed() >= AGED;
+        let wanted = if owner != 0 && aged { seen | WAITERS | RESERVED } else { seen | WAITERS };
+        let class = if aged { lock_class::AGED } else { lock_class::LOCK };
+        if wanted != seen && word.compare_exchange(seen, wanted, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            continue;
+        }
+        waiting.sleep(actor, word, offset, wanted, class, Some(owner))?;
+        if owner != 0 && waiting.time_to_probe() {
+            probe_owner(actor, word, owner)?;
+        }
+    }
+}
+
+impl Waiting {
+    /// May we take a free word, in spite of a reservation?
+    fn may_take(&mut self, seen: u32) -> bool {
+        if seen & RESERVED == 0 {
+            self.reserved_since = None;
+            return true;
+        }
+        let stale = self.reserved_since.get_or_insert_with(Instant::now).elapsed() >= RESERVATION_LIFE;
+        stale || self.elapsed() >= AGED
+    }
+}
+
+/// Is the lane that holds the word worth waiting for?
+fn probe_owner(actor: &Actor, word: &AtomicU32, lock_id: u32) -> Result<(), Blocked> {
+    let place = actor.space.offset_of(word);
+    let still = || word.load(Ordering::SeqCst) & OWNER == lock_id;
+    let Some(lane) = actor.space.lane(lock_id - 1) else {
+        return if still() { Err(Blocked::Failed(Error::corrupt(place, "a lock names no lane"))) } else { Ok(()) };
+    };
+    let owner = lane.owner.load(Ordering::SeqCst);
+    match LaneState::of(owner) {
+        LaneState::Free => {
+            // Seen twice: a released lane cannot come to hold a word again without being owned first.
+            let unchanged = still() && lane.owner.load(Ordering::SeqCst) == owner && still();
+            if unchanged { Err(Blocked::Failed(Error::corrupt(place, "a lock names a free lane"))) } else { Ok(()) }
+        }
+        LaneState::Damaged => {
+            if still() {
+                Err(Blocked::Failed(Error::corrupt(place, "the holder's log is damaged")))
+            } else {
+                Ok(())
+            }
+        }
+        _ => {
+            let (slot, incarnation) = (pack::owner_slot(owner), pack::owner_incarnation(owner));
+            match is_dead(actor.space, Some(actor.me), slot, incarnation).map_err(Blocked::Failed)? {
+                true => Err(Blocked::OwnerDead(lock_id - 1)),
+                false => Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A text or byte string as a value: 16 bytes, up to 15 of them content, else a block.
+//!
+//! ```text
+//! byte 15 = n <= 15:  bytes 0..n are the content, the rest is zero
+//! byte 15 = 0x80:     bytes 0..8 block, bytes 8..15 length (>= 16)
+//! ```
+//! All zero is the empty string and owns nothing.
+
+use crate::heap::rounded;
+use crate::journal::Context;
+use crate::region::{Space, copy_out, load_u8, load_u64};
+use crate::{Error, Result};
+
+/// The slot's 16 bytes.
+pub(crate) type BytesSlot = [u64; 2];
+
+const HEAP: u64 = 0x80 << 56;
+const INLINE: usize = 15;
+
+/// Where a string's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Inline { len: u64 },
+    Block { block: u64, len: u64 },
+}
+
+impl Content {
+    /// Reads a slot.
+    #[inline(always)]
+    pub(crate) fn of(slot: BytesSlot) -> Result<Content> {
+        let tag = slot[1] >> 56;
+        if tag <= INLINE as u64 {
+            return Ok(Content::Inline { len: tag });
+        }
+        let len = slot[1] & !(0xff << 56);
+        if tag != 0x80 || len <= INLINE as u64 || slot[0] == 0 {
+            return Err(Error::corrupt(slot[0], "a string slot is malformed"));
+        }
+        Ok(Content::Block { block: slot[0], len })
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Content::Inline { len } | Content::Block { len, .. } => *len,
+        }
+    }
+
+    /// The block that the string owns and its size, if it has one.
+    pub(crate) fn block(&self) -> Option<(u64, u64)> {
+        match self {
+            Content::Inline { .. } => None,
+            Content::Block { block, len } => Some((*block, *len)),
+        }
+    }
+}
+
+/// Is a length possible in this region? (Asked before anything is allocated by it.)
+pub(crate) fn valid_len(space: &Space, len: u64) -> bool {
+    len <= space.geometry.capacity
+}
+
+/// Makes the slot of a new string; its block, if it needs one, belongs to the context.
+pub(crate) fn encode(context: &mut Context, bytes: &[u8]) -> Result<BytesSlot> {
+    if bytes.len() <= INLINE {
+        let mut slot = [0u8; 16];
+        slot[..bytes.len()].copy_from_slice(bytes);
+        slot[15] = bytes.len() as u8;
+        let (low, high) = slot.split_at(8);
+        let word = |half: &[u8]| u64::from_ne_bytes(half.try_into().expect("eight bytes"));
+        return Ok([word(low), word(high)]);
+    }
+    let len = bytes.len() as u64;
+    let block = context.allocate(len)?;
+    let target = context.actor.space.resolve(block, rounded(len))?;
+    // SAFETY: R1: the block was resolved and holds len bytes; it is fresh, nobody else knows it.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
+    Ok([block, len | HEAP])
+}
+
+/// The bytes of a string that lies at `at`, under a guard.
+///
+/// # Safety
+/// `at` is a string slot that nobody changes for `'a`.
+pub(crate) unsafe fn lend<'a>(space: &'a Space, at: *const u8) -> Result<&'a [u8]> {
+    // SAFETY: the caller's.
+    let slot = unsafe { at.cast::<BytesSlot>().read_unaligned() };
+    match Content::of(slot)? {
+        // SAFETY: the first len <= 15 bytes of the slot.
+        Content::Inline { len } => Ok(unsafe { std::slice::from_raw_parts(at, len as usize) }),
+        Content::Block { block, len } => {
+            let start = space.resolve(block, len)?;
+            // SAFETY: R1; the block belongs to the slot, which nobody changes.
+            Ok(unsafe { std::slice::from_raw_parts(start, len as usize) })
+        }
+    }
+}
+
+/// Copies the content of a slot image out; the block may be changing meanwhile (the caller validates afterwards).
+pub(crate) fn copy_out_content(space: &Space, slot: BytesSlot) -> Result<Vec<u8>> {
+    let content = Content::of(slot)?;
+    let len = content.len();
+    if !valid_len(space, len) {
+        return Err(Error::corrupt(slot[0], "a string is longer than the region"));
+    }
+    match content {
+        Content::Inline { len } => {
+            let bytes: Vec<u8> = slot.iter().flat_map(|word| word.to_ne_bytes()).take(len as usize).collect();
+            Ok(bytes)
+        }
+        Content::Block { block, len } => {
+            let source = space.resolve(block, len)?;
+            let mut bytes = vec![0; len as usize];
+            // SAFETY: R1 for the source, the vector for the target.
+            unsafe { copy_out(source, bytes.as_mut_ptr(), len as usize) };
+            Ok(bytes)
+        }
+    }
+}
+
+/// Is the content of the slot at `at` equal to `key`? Bounded by the key's length; the slot may be changing meanwhile.
+///
+/// # Safety
+/// `at` is readable for 16 bytes.
+#[inline(always)]
+pub(crate) unsafe fn same_content(space: &Space, at: *const u8, key: &[u8]) -> bool {
+    // SAFETY: the caller's.
+    let slot = unsafe { [load_u64(at), load_u64(at.add(8))] };
+    if key.len() <= INLINE {
+        if slot[1] >> 56 != key.len() as u64 {
+            return false;
+        }
+        // SAFETY: the caller's; at most 15 bytes.
+        return unsafe { equal(at, key) };
+    }
+    if slot[1] != (key.len() as u64 | HEAP) {
+        return false;
+    }
+    match space.resolve(slot[0], key.len() as u64) {
+        // SAFETY: R1.
+        Ok(start) => unsafe { equal(start, key) },
+        Err(_) => false,
+    }
+}
+
+#[inline(always)]
+unsafe fn equal(at: *const u8, key: &[u8]) -> bool {
+    let mut words = key.chunks_exact(8);
+    let mut place = at;
+    for word in &mut words {
+        // SAFETY: the caller's: `at` is readable for key.len() bytes.
+        unsafe {
+            if load_u64(place) != u64::from_ne_bytes(word.try_into().expect("eight bytes")) {
+                return false;
+            }
+            place = place.add(8);
+        }
+    }
+    // SAFETY: as above.
+    words.remainder().iter().enumerate().all(|(index, byte)| unsafe { load_u8(place.add(index)) } == *byte)
+}

@@ -1,0 +1,101 @@
+//! The descriptor block of an object: what any process needs to show, check and free it without its Rust type.
+//!
+//! ```text
+//! 0 text_len:u32  4 owned_count:u32  8 shape:u64  16.. owned[owned_count]:u32 {offset:24 | kind:8}, padded to 8
+//! then the schema, UTF-8
+//! ```
+
+use super::shape::Shape;
+use crate::region::{Space, copy_out};
+use crate::{Error, Result};
+
+/// At most this many owning fields in one slot, this long a schema.
+const MAX_OWNED: usize = 256;
+const MAX_TEXT: usize = 1 << 20;
+
+/// A descriptor, as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct Descriptor {
+    pub(crate) shape: Shape,
+    /// Offsets, inside a slot, of the strings it owns.
+    pub(crate) owned: Vec<u32>,
+    pub(crate) text: String,
+}
+
+impl Descriptor {
+    /// The bytes of the block.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&(self.text.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&(self.owned.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&self.shape.pack().to_le_bytes());
+        for offset in &self.owned {
+            bytes.extend_from_slice(&(offset << 8 | 1).to_le_bytes());
+        }
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes.extend_from_slice(self.text.as_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8], offset: u64) -> Result<Descriptor> {
+        let wrong = || Error::corrupt(offset, "an object's descriptor is malformed");
+        let half = |at: usize| {
+            let bytes = bytes.get(at..at + 4).ok_or_else(wrong)?;
+            Ok::<u32, Error>(u32::from_le_bytes(bytes.try_into().expect("four bytes")))
+        };
+        let (text_len, owned_count) = (half(0)? as usize, half(4)? as usize);
+        let shape = u64::from(half(8)?) | u64::from(half(12)?) << 32;
+        let shape = Shape::unpack(shape, offset)?;
+        if owned_count > MAX_OWNED || text_len > MAX_TEXT {
+            return Err(wrong());
+        }
+        let mut owned = Vec::new();
+        for index in 0..owned_count {
+            let entry = half(16 + index * 4)?;
+            let at = entry >> 8;
+            if entry & 0xff != 1 || u64::from(at) + 16 > shape.slot_size || !at.is_multiple_of(8) {
+                return Err(wrong());
+            }
+            owned.push(at);
+        }
+        let start = (16 + owned_count * 4).next_multiple_of(8);
+        let text = bytes.get(start..start + text_len).ok_or_else(wrong)?;
+        let text = std::str::from_utf8(text).map_err(|_| wrong())?;
+        Ok(Descriptor { shape, owned, text: text.to_string() })
+    }
+}
+
+/// Reads the descriptor block of `len` bytes at `block`; it may be changing meanwhile (the caller validates).
+pub(crate) fn read_descriptor(space: &Space, block: u64, len: u64) -> Result<Descriptor> {
+    if len > (MAX_TEXT + 8 * MAX_OWNED) as u64 {
+        return Err(Error::corrupt(block, "an object's descriptor is too long"));
+    }
+    let source = space.resolve(block, len)?;
+    let mut bytes = vec![0; len as usize];
+    // SAFETY: R1 for the source, the vector for the target.
+    unsafe { copy_out(source, bytes.as_mut_ptr(), len as usize) };
+    Descriptor::decode(&bytes, block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ContainerKind;
+    use super::*;
+
+    #[test]
+    fn descriptors_survive_encoding_and_damage() {
+        let shape = Shape { kind: ContainerKind::HashMap, text_key: true, key_size: 16, slot_size: 40 };
+        let descriptor = Descriptor { shape, owned: vec![0, 24], text: "SharedHashMap<String, …>".into() };
+        let bytes = descriptor.encode();
+        assert_eq!(Descriptor::decode(&bytes, 0).unwrap(), descriptor);
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let _ = Descriptor::decode(&damaged, 0);
+        }
+        for len in 0..bytes.len() {
+            assert!(Descriptor::decode(&bytes[..len], 0).is_err());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What comes after the commit or the undo: blocks go back to the lane's lists, detached containers are taken apart,
+//! records are popped from the top. Never waits, never fails for lack of room; whoever owns the lane may do it.
+
+use super::shape::{ContainerKind, Shape};
+use super::table::{TABLE_GROUP, TableView, owned_block};
+use crate::crash::crash_point;
+use crate::heap::{class_for, trim};
+use crate::journal::{self, Context, HEAD_SIZE, Inner, Kind, Log, Phase, Record};
+use crate::process::Actor;
+use crate::region::layout::*;
+use crate::{Error, Result};
+use std::sync::atomic::AtomicU64;
+
+/// A Raze payload: raw header image, how many owned strings have been dealt with (u64), then the offsets of a slot's
+/// owned strings (u32 each). It is complete: the object itself may be removed by somebody meanwhile.
+const RAZE_HEAD: usize = RAW_SIZE as usize + 8;
+
+/// Empties a container: its blocks go at commit. `owned`: where in a slot the strings are that it owns. Fails before
+/// anything changes.
+pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> Result<()> {
+    let offset = context.actor.space.offset_of(raw);
+    let shape = Shape::of(raw, offset)?;
+    let is_table = shape.kind == ContainerKind::HashMap;
+    context.save_header(raw, if is_table { 1 } else { raw.len.peek() })?;
+    context.reserve_log((RAZE_HEAD + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
+    let (data, size) = (raw.data.peek(), data_size(raw, &shape));
+    if data != 0 && !owned.is_empty() && raw.len.peek() != 0 {
+        let words = [&raw.stamp, &raw.low_water, &raw.shape, &raw.data, &raw.len, &raw.capacity, &raw.aux0, &raw.aux1];
+        let mut image: Vec<u8> = words.iter().flat_map(|word| word.peek().to_le_bytes()).collect();
+        image.extend_from_slice(&0u64.to_le_bytes());
+        image.extend(owned.iter().flat_map(|offset| offset.to_le_bytes()));
+        context.append_raze(data, &image);
+    } else if data != 0 {
+        context.release(size, data);
+    }
+    crash_point!("detach: recorded, header not changed");
+    raw.data.put(0);
+    raw.len.put(0);
+    raw.capacity.put(0);
+    raw.aux0.put(0);
+    // Nothing of the old data is reachable any more.
+    raw.low_water.put(0);
+    crash_point!("detach: done");
+    Ok(())
+}
+
+/// Bytes of the block at `raw.data`.
+fn data_size(raw: &RawHeader, shape: &Shape) -> u64 {
+    match shape.kind {
+        ContainerKind::HashMap => raw.capacity.peek() * (TABLE_GROUP + TABLE_GROUP * shape.slot_size),
+        _ => raw.capacity.peek() * shape.slot_size.max(1),
+    }
+}
+
+/// Ends a context that is Committed or Undone: does what its records ask for and makes it idle.
+#[cold]
+pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
+    let state = &actor.lane.contexts[index].state;
+    let phase = Phase::of(state.peek());
+    let log = Log::new(*actor, index);
+    let chunks = log.chunks()?;
+    let mut cursor = pack::cursor(state.peek());
+    while let Some(record) = log.below(&chunks, cursor)? {
+        match (phase, record.kind) {
+            (Phase::Committed, Kind::Free) | (Phase::Undone, Kind::Alloc) => {
+                let class = usize::from(record.flags);
+                if class >= LIST_COUNT {
+                    return Err(Error::corrupt(record.offset, "a record names no class"));
+                }
+                journal::push_and_drop_record(actor, index, class, record.offset, record.below)?;
+                trim(actor, class)?;
+            }
+            (Phase::Committed, Kind::Raze) => raze(actor, index, &record)?,
+            _ => {}
+        }
+        cursor = record.below;
+    }
+    crash_point!("finish: all popped");
+    state.put(pack::context(0, phase as u64));
+    // One chunk stays with contexts that have no inline log; the rest of the chain returns.
+    while log.chunks()?.len() > 1 {
+        if !journal::unspill(actor, index)? {
+            break;
+        }
+        crash_point!("finish: a chunk returned");
+    }
+    state.put(0);
+    crash_point!("finish: idle");
+    Ok(())
+}
+
+/// Takes a detached container apart: each string's block and the progress behind it move in one inner step, so a kill
+/// between two strings neither loses nor doubles one.
+fn raze(actor: &Actor, index: usize, record: &Record) -> Result<()> {
+    let len = record.len as usize;
+    let malformed = || Error::corrupt(record.offset, "a record of a detached container is malformed");
+    if len <= RAZE_HEAD || !len.is_multiple_of(4) {
+        return Err(malformed());
+    }
+    // SAFETY: the payload lies in our own log, 8-aligned, as long as was just checked; atomics only.
+    let (raw, progress, owned) = unsafe {
+        let owned = record.payload.add(RAZE_HEAD).cast::<u32>();
+        (
+            &*record.payload.cast::<RawHeader>(),
+            &*record.payload.add(RAW_SIZE as usize).cast::<AtomicU64>(),
+            std::slice::from_raw_parts(owned, (len - RAZE_HEAD) / 4),
+        )
+    };
+    let shape = Shape::of(raw, record.offset)?;
+    if owned.iter().any(|at| u64::from(*at) + 16 > shape.slot_size) {
+        return Err(malformed());
+    }
+    let view = Detached::new(actor, raw, &shape)?;
+    let fields = owned.len() as u64;
+    let total = view.slots().checked_mul(fields).ok_or(Error::corrupt(record.offset, "a container is too large"))?;
+    for number in progress.peek()..total {
+        let Some(slot) = view.slot(number / fields) else { continue };
+        let Some((block, len)) = owned_block(slot, owned[(number % fields) as usize])? else { continue };
+        let class = class_for(len);
+        give(actor, class, block, |inner| inner.set(progress, number + 1))?;
+        crash_point!("raze: a string returned");
+        trim(actor, class)?;
+    }
+    // The body last, together with the record.
+    let class = class_for(data_size(raw, &shape));
+    let state = &actor.lane.contexts[index].state;
+    let popped = pack::context(record.below, pack::phase(state.peek()));
+    give(actor, class, raw.data.peek(), |inner| inner.set(state, popped))?;
+    trim(actor, class)
+}
+
+/// Puts a block on the lane's list together with whatever else `with` changes.
+fn give(actor: &Actor, class: usize, block: u64, with: impl FnOnce(&mut Inner) -> Result<()>) -> Result<()> {
+    let list = &actor.lane.lists[class];
+    let head = list.peek();
+    // The block's content is dead: its link needs no log.
+    actor.space.get::<AtomicU64>(block)?.put(pack::list_head(head));
+    let mut inner = Inner::new(*actor);
+    with(&mut inner)?;
+    inner.set(list, pack::list(block, pack::list_count(head) + 1))?;
+    inner.commit();
+    Ok(())
+}
+
+/// The slots of a detached container.
+enum Detached<'a> {
+    Array { first: *mut u8, len: u64, slot_size: u64 },
+    Table(TableView, std::marker::PhantomData<&'a ()>),
+}
+
+impl<'a> Detached<'a> {
+    fn new(actor: &Actor<'a>, raw: &RawHeader, shape: &Shape) -> Result<Detached<'a>> {
+        if shape.kind == ContainerKind::HashMap {
+            let view = TableView::read(actor.space, raw, shape.slot_size)?;
+            let view = view.ok_or(Error::corrupt(raw.data.peek(), "a detached table is empty"))?;
+            return Ok(Detached::Table(view, std::marker::PhantomData));
+        }
+        let len = raw.len.peek();
+        let bytes = len.checked_mul(shape.slot_size).ok_or(Error::corrupt(0, "a container is too large"))?;
+        let first = actor.space.resolve(raw.data.peek(), bytes)?;
+        Ok(Detached::Array { first, len, slot_size: shape.slot_size })
+    }
+
+    fn slots(&self) -> u64 {
+        match self {
+            Detached::Array { len, .. } => *len,
+            Detached::Table(view, _) => view.slots(),
+        }
+    }
+
+    /// Slot `number`, if it holds a value.
+    fn slot(&self, number: u64) -> Option<*const u8> {
+        match self {
+            // SAFETY: R1: number < len, all of which was resolved.
+            Detached::Array { first, slot_size, .. } => Some(unsafe { first.add((number * slot_size) as usize) }),
+            Detached::Table(view, _) => {
+                let (group, index) = (number / TABLE_GROUP, (number % TABLE_GROUP) as u32);
+                (view.full_slots(group) >> index & 1 == 1).then(|| view.slot_at(group, index).cast_const())
+            }
+        }
+    }
+}

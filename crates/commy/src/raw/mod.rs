@@ -1,0 +1,26 @@
+//! Type-erased containers over (offset, size): relocatable headers, no lock inside.
+//!
+//! Invariant W1: every function here that changes something is called under the object's word with the context that
+//! holds it; every pointer it hands out is valid until that context ends or the container changes.
+
+mod bytes;
+mod descriptor;
+mod finish;
+mod hash;
+mod place;
+mod shape;
+mod slot;
+mod table;
+mod vector;
+
+pub(crate) use bytes::{BytesSlot, Content, copy_out_content, same_content, valid_len};
+pub(crate) use descriptor::read_descriptor;
+pub(crate) use finish::{detach, finish};
+pub(crate) use hash::hash_bytes;
+pub(crate) use place::{Image, Place, copy_bytes_out, place_in_vector, release_blocks};
+pub(crate) use shape::{ContainerKind, Shape};
+pub(crate) use table::{FoundSlot, TABLE_GROUP, Table, TableView};
+pub(crate) use vector::Vector;
+
+pub use descriptor::Descriptor;
+pub use slot::{Slot, SlotMut};

@@ -1,0 +1,206 @@
+//! Places of slots for the typed layer, which itself contains no unsafe code.
+//!
+//! Invariant PL: a `Place` lies inside the mapping (R1) and has `slot_size` bytes of the container it came from; the
+//! typed layer asks only for parts that its own layout constants put inside.
+
+use std::mem::MaybeUninit;
+
+use super::bytes::same_content;
+use super::slot::{Slot, SlotMut};
+use super::table::{FoundSlot, TableView, owned_block};
+use super::vector::Vector;
+use crate::journal::{Context, HEAD_SIZE};
+use crate::region::layout::*;
+use crate::region::{Space, copy_out, load_u64};
+use crate::{Plain, Result};
+
+/// Where a slot is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    at: *mut u8,
+}
+
+/// A private copy of (part of) a slot.
+pub(crate) struct Image<R> {
+    bytes: MaybeUninit<R>,
+}
+
+impl<R: Copy> Image<R> {
+    /// The copy as a slot.
+    #[inline(always)]
+    pub(crate) fn slot<'a>(&'a self, space: &'a Space) -> Slot<'a> {
+        // SAFETY: S1: all size_of::<R>() bytes were copied and are private. The type is whatever the caller reads.
+        unsafe { Slot::new(space, self.bytes.as_ptr().cast()) }
+    }
+}
+
+impl Place {
+    #[inline(always)]
+    pub(crate) fn of(found: &FoundSlot) -> Place {
+        Place { at: found.slot }
+    }
+
+    /// Full slot `index` of `group`.
+    #[inline(always)]
+    pub(crate) fn in_table(view: &TableView, group: u64, index: u32) -> Place {
+        Place { at: view.slot_at(group, index) }
+    }
+
+    /// Slot `index` of a vector.
+    #[inline(always)]
+    pub(crate) fn in_vector(vector: &Vector, index: u64) -> Result<Place> {
+        Ok(Place { at: vector.slots(index, 1)? })
+    }
+
+    /// The slot of a value that is about to be made live.
+    #[inline(always)]
+    pub(crate) fn fresh(at: *mut u8) -> Place {
+        Place { at }
+    }
+
+    #[inline(always)]
+    pub(crate) fn part(self, bytes: usize) -> Place {
+        // SAFETY: PL.
+        Place { at: unsafe { self.at.add(bytes) } }
+    }
+
+    /// Copies the bytes of an `R` out; others may be writing them.
+    #[inline(always)]
+    pub(crate) fn image<R: Copy>(self) -> Image<R> {
+        let mut bytes = MaybeUninit::<R>::uninit();
+        // SAFETY: PL; the target is ours.
+        unsafe { copy_out(self.at, bytes.as_mut_ptr().cast(), size_of::<R>()) };
+        Image { bytes }
+    }
+
+    /// The value here, for as long as the guard that the caller has keeps others away.
+    #[inline(always)]
+    pub(crate) fn lend<'a>(self, space: &'a Space) -> Slot<'a> {
+        // SAFETY: S1 by W1.
+        unsafe { Slot::new(space, self.at) }
+    }
+
+    /// The place to write a value to; its old bytes are logged or were not live.
+    #[inline(always)]
+    pub(crate) fn target(self) -> SlotMut {
+        // SAFETY: PL, W1.
+        unsafe { SlotMut::new(self.at) }
+    }
+
+    /// A plain value that may be changed in place; its old bytes are logged.
+    #[inline(always)]
+    pub(crate) fn lend_mut<'a, T: Plain>(self) -> &'a mut T {
+        // SAFETY: PL, W1: the caller has the container's write guard and lends at most one such reference at a time
+        // (its methods borrow the guard mutably); slots are aligned, and validated when opened.
+        unsafe { &mut *self.at.cast::<T>() }
+    }
+
+    /// Is the key here, `key.len()` plain bytes, this one?
+    #[inline(always)]
+    pub(crate) fn same_plain(self, key: &[u8]) -> bool {
+        if let Ok(word) = <[u8; 8]>::try_from(key) {
+            // SAFETY: PL.
+            return unsafe { load_u64(self.at) } == u64::from_ne_bytes(word);
+        }
+        let mut buffer = [0u8; 64];
+        key.chunks(64).enumerate().all(|(index, part)| {
+            let buffer = &mut buffer[..part.len()];
+            // SAFETY: PL: key.len() is the size of the key's part of the slot.
+            unsafe { copy_out(self.at.add(index * 64), buffer.as_mut_ptr(), part.len()) };
+            buffer == part
+        })
+    }
+
+    /// Is the text key here this one?
+    #[inline(always)]
+    pub(crate) fn same_text(self, space: &Space, key: &[u8]) -> bool {
+        // SAFETY: PL.
+        unsafe { same_content(space, self.at, key) }
+    }
+
+    /// The blocks that the strings at `owned` own; {block, length}.
+    pub(crate) fn owned_blocks(self, owned: &[u32]) -> Result<Vec<(u64, u64)>> {
+        if owned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let blocks = owned.iter().map(|at| owned_block(self.at, *at));
+        Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+}
+
+/// Lets blocks go at commit.
+///
+/// # Errors
+/// Without log room for all of them nothing is recorded.
+pub(crate) fn release_blocks(context: &mut Context, blocks: &[(u64, u64)]) -> Result<()> {
+    for (block, len) in blocks {
+        context.reserve_log(HEAD_SIZE)?;
+        context.release(*len, *block);
+    }
+    Ok(())
+}
+
+/// Slot `index` of a vector whose words may be changing. `None`: beyond the end.
+#[inline(always)]
+pub(crate) fn place_in_vector(space: &Space, raw: &RawHeader, slot_size: u64, index: u64) -> Result<Option<Place>> {
+    if index >= raw.len.peek() {
+        return Ok(None);
+    }
+    let Some(at) = index.checked_mul(slot_size) else { return Ok(None) };
+    if slot_size == 0 {
+        return Ok(Some(Place { at: std::ptr::dangling_mut::<u128>().cast() }));
+    }
+    Ok(Some(Place { at: space.resolve(raw.data.peek().wrapping_add(at), slot_size)? }))
+}
+
+/// Copies `len` bytes of a vector's body out; they may be changing (the caller has validated the length).
+pub(crate) fn copy_bytes_out(space: &Space, data: u64, len: u64) -> Result<Vec<u8>> {
+    if len == 0 {
+        return Ok(Vec::new());
+    }
+    let source = space.resolve(data, len)?;
+    let mut bytes = vec![0; len as usize];
+    // SAFETY: R1; the vector has the length.
+    unsafe { copy_out(source, bytes.as_mut_ptr(), len as usize) };
+    Ok(bytes)
+}
+
+impl<'a> Vector<'a> {
+    /// The content as plain values, under a guard.
+    #[inline(always)]
+    pub(crate) fn lend_slice<T: Plain>(&self) -> Result<&'a [T]> {
+        let len = self.len();
+        let first = self.slots(0, len)?;
+        // SAFETY: R1, W1; aligned: blocks are 16-aligned and T at most that.
+        Ok(unsafe { std::slice::from_raw_parts(first.cast(), len as usize) })
+    }
+
+    /// As [`lend_slice`](Self::lend_slice), to be changed in place: everything live is logged or fresh.
+    #[inline(always)]
+    pub(crate) fn lend_slice_mut<T: Plain>(&self) -> Result<&'a mut [T]> {
+        let len = self.len();
+        let first = self.slots(0, len)?;
+        // SAFETY: as above; the caller has the write guard, borrowed mutably.
+        Ok(unsafe { std::slice::from_raw_parts_mut(first.cast(), len as usize) })
+    }
+
+    /// The content as bytes, under a guard (slots of one byte).
+    pub(crate) fn lend_bytes(&self) -> Result<&'a [u8]> {
+        self.lend_slice::<u8>()
+    }
+
+    /// Writes bytes over slots `at ..` of one byte, which are open.
+    pub(crate) fn write_bytes(&self, at: u64, bytes: &[u8]) -> Result<()> {
+        let target = self.slots(at, bytes.len() as u64)?;
+        // SAFETY: R1, W1.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
+        crate::crash::crash_point!("vector: bytes written");
+        Ok(())
+    }
+
+    /// The place behind the present slots, ready to be written.
+    #[inline(always)]
+    pub(crate) fn next_place(&self, context: &mut Context) -> Result<Place> {
+        Ok(Place::fresh(self.prepare_push(context)?))
+    }
+}

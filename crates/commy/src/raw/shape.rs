@@ -1,0 +1,77 @@
+//! What a raw header holds: {slot_size:32 | key_size:16 | flags:8 | kind:8}.
+
+use crate::region::layout::*;
+use crate::{Error, Result};
+
+/// Kind of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ContainerKind {
+    Vec = 1,
+    Box = 2,
+    String = 3,
+    HashMap = 4,
+}
+
+impl ContainerKind {
+    /// The kind with this number.
+    pub(crate) fn of(number: u64) -> Option<ContainerKind> {
+        Some(match number {
+            1 => ContainerKind::Vec,
+            2 => ContainerKind::Box,
+            3 => ContainerKind::String,
+            4 => ContainerKind::HashMap,
+            _ => return None,
+        })
+    }
+
+    /// The type's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ContainerKind::Vec => "SharedVec",
+            ContainerKind::Box => "SharedBox",
+            ContainerKind::String => "SharedString",
+            ContainerKind::HashMap => "SharedHashMap",
+        }
+    }
+}
+
+/// Flag: the key is a text slot (else `key_size` plain bytes).
+const TEXT_KEY: u64 = 1;
+
+/// The unpacked shape word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) kind: ContainerKind,
+    pub(crate) text_key: bool,
+    pub(crate) key_size: u64,
+    pub(crate) slot_size: u64,
+}
+
+impl Shape {
+    /// Packs for a raw header.
+    pub(crate) const fn pack(&self) -> u64 {
+        let flags = if self.text_key { TEXT_KEY } else { 0 };
+        self.kind as u64 | (flags << 8) | (self.key_size << 16) | (self.slot_size << 32)
+    }
+
+    /// Unpacks what a raw header says.
+    pub(crate) fn unpack(word: u64, offset: u64) -> Result<Shape> {
+        let wrong = || Error::corrupt(offset, "a container has an impossible shape");
+        let kind = ContainerKind::of(word & 0xff).ok_or_else(wrong)?;
+        let shape = Shape {
+            kind,
+            text_key: (word >> 8) & 0xff == TEXT_KEY,
+            key_size: (word >> 16) & 0xffff,
+            slot_size: word >> 32,
+        };
+        let is_table = kind == ContainerKind::HashMap;
+        let key_fits = if is_table { shape.key_size <= shape.slot_size } else { shape.key_size == 0 };
+        if shape.pack() == word && key_fits { Ok(shape) } else { Err(wrong()) }
+    }
+
+    /// Of the container whose raw header this is.
+    pub(crate) fn of(raw: &RawHeader, offset: u64) -> Result<Shape> {
+        Shape::unpack(raw.shape.peek(), offset)
+    }
+}

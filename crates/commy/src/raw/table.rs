@@ -1,0 +1,417 @@
+//! A hash table: groups of 16 control bytes followed by their 16 slots, probed group by group (triangular steps).
+//!
+//! The control bytes and the matching of seven hash bits are those of Swiss tables
+//! (Kulukundis, CppCon 2017; <https://abseil.io/about/design/swisstables>); groups keep their slots beside them, as F14
+//! does (<https://engineering.fb.com/2019/04/25/developer-tools/f14/>), so that a look-up stays within one page.
+//!
+//! ```text
+//! group: control[16] slot[16]      control: 0..=127 full (top hash bits) · 0x80 deleted · 0xff empty
+//! ```
+//! Raw header: `capacity` groups (a power of two), `aux0` empty slots that may still be filled, `aux1` seed,
+//! `low_water` 0 if the table's block is fresh in the context that the stamp names.
+
+use std::marker::PhantomData;
+
+use super::bytes::{Content, lend};
+use super::hash::hash_bytes;
+use super::shape::Shape;
+use crate::crash::crash_point;
+use crate::journal::{Context, HEAD_SIZE};
+use crate::region::layout::*;
+use crate::region::{Space, load_16, load_u64};
+use crate::{Error, Result, sys};
+
+/// Slots of a group.
+pub(crate) const TABLE_GROUP: u64 = 16;
+const EMPTY: u8 = 0xff;
+const DELETED: u8 = 0x80;
+
+/// A slot that was found or claimed.
+#[derive(Clone, Copy)]
+pub(crate) struct FoundSlot {
+    pub(crate) slot: *mut u8,
+    control: *mut u8,
+}
+
+/// A table's words, read once and checked against the region's bounds.
+#[derive(Clone, Copy)]
+pub(crate) struct TableView {
+    data: *mut u8,
+    mask: u64,
+    slot_size: u64,
+}
+
+#[inline(always)]
+fn group_size(slot_size: u64) -> u64 {
+    16 + 16 * slot_size
+}
+
+#[inline(always)]
+fn tag_of(hash: u64) -> u8 {
+    (hash >> 57) as u8
+}
+
+/// Bit n: control byte n equals `byte`.
+#[inline(always)]
+fn matches(group: [u8; 16], byte: u8) -> u32 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi8};
+        // SAFETY: SSE2 belongs to every x86-64; both sides are 16 plain bytes.
+        unsafe {
+            let group = std::mem::transmute::<[u8; 16], std::arch::x86_64::__m128i>(group);
+            _mm_movemask_epi8(_mm_cmpeq_epi8(group, _mm_set1_epi8(byte as i8))) as u32
+        }
+    }
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
+    {
+        group.iter().enumerate().fold(0, |bits, (at, control)| bits | (u32::from(*control == byte) << at))
+    }
+}
+
+/// Bit n: slot n is full.
+#[inline(always)]
+fn full(group: [u8; 16]) -> u32 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use std::arch::x86_64::_mm_movemask_epi8;
+        // SAFETY: as above.
+        unsafe {
+            !(_mm_movemask_epi8(std::mem::transmute::<[u8; 16], std::arch::x86_64::__m128i>(group)) as u32) & 0xffff
+        }
+    }
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
+    {
+        group.iter().enumerate().fold(0, |bits, (at, control)| bits | (u32::from(*control < 0x80) << at))
+    }
+}
+
+impl TableView {
+    /// Reads the header. `None`: the table has no groups. The words may be changing; bounds hold whatever they say.
+    #[inline(always)]
+    pub(crate) fn read(space: &Space, raw: &RawHeader, slot_size: u64) -> Result<Option<TableView>> {
+        let groups = raw.capacity.peek();
+        if groups == 0 {
+            return Ok(None);
+        }
+        if !groups.is_power_of_two() || groups > space.geometry.capacity / group_size(slot_size) {
+            return Err(Error::corrupt(raw.data.peek(), "a table has an impossible size"));
+        }
+        let data = space.resolve(raw.data.peek(), groups * group_size(slot_size))?;
+        Ok(Some(TableView { data, mask: groups - 1, slot_size }))
+    }
+
+    #[inline(always)]
+    fn group(&self, index: u64) -> *mut u8 {
+        // SAFETY: R1: index <= mask, and `read` resolved all groups.
+        unsafe { self.data.add((index * group_size(self.slot_size)) as usize) }
+    }
+
+    #[inline(always)]
+    fn slot(&self, group: *mut u8, index: u32) -> FoundSlot {
+        // SAFETY: R1: index < 16.
+        unsafe {
+            FoundSlot {
+                slot: group.add(16 + index as usize * self.slot_size as usize),
+                control: group.add(index as usize),
+            }
+        }
+    }
+
+    /// The slot for which `same` holds among those whose control byte matches. Ends after all groups at the latest.
+    #[inline(always)]
+    pub(crate) fn find(&self, hash: u64, mut same: impl FnMut(*const u8) -> bool) -> Option<FoundSlot> {
+        let tag = tag_of(hash);
+        let mut index = hash & self.mask;
+        let mut step = 0;
+        loop {
+            let place = self.group(index);
+            // SAFETY: R1.
+            let group = unsafe { load_16(place) };
+            let mut hits = matches(group, tag);
+            while hits != 0 {
+                let found = self.slot(place, hits.trailing_zeros());
+                if same(found.slot) {
+                    return Some(found);
+                }
+                hits &= hits - 1;
+            }
+            if matches(group, EMPTY) != 0 || step >= self.mask {
+                return None;
+            }
+            step += 1;
+            index = (index + step) & self.mask;
+        }
+    }
+
+    /// The first slot on the key's way that is not full.
+    #[inline(always)]
+    fn vacant(&self, hash: u64) -> Option<FoundSlot> {
+        let mut index = hash & self.mask;
+        let mut step = 0;
+        loop {
+            let place = self.group(index);
+            // SAFETY: R1.
+            let open = !full(unsafe { load_16(place) }) & 0xffff;
+            if open != 0 {
+                return Some(self.slot(place, open.trailing_zeros()));
+            }
+            if step >= self.mask {
+                return None;
+            }
+            step += 1;
+            index = (index + step) & self.mask;
+        }
+    }
+
+    /// Number of slots.
+    pub(crate) fn slots(&self) -> u64 {
+        (self.mask + 1) * TABLE_GROUP
+    }
+
+    /// The full slots at or after slot number `from` in its group; bit n stands for slot n of the group.
+    #[inline(always)]
+    pub(crate) fn full_slots(&self, group: u64) -> u32 {
+        if group > self.mask {
+            return 0;
+        }
+        // SAFETY: R1.
+        full(unsafe { load_16(self.group(group)) })
+    }
+
+    /// Slot `index` of `group`.
+    #[inline(always)]
+    pub(crate) fn slot_at(&self, group: u64, index: u32) -> *mut u8 {
+        self.slot(self.group(group & self.mask), index & 15).slot
+    }
+
+    /// Slot `index` of `group`, which is full.
+    pub(crate) fn found_at(&self, group: u64, index: u32) -> FoundSlot {
+        self.slot(self.group(group & self.mask), index & 15)
+    }
+
+    /// Number of groups.
+    pub(crate) fn groups(&self) -> u64 {
+        self.mask + 1
+    }
+}
+
+/// A table under a write guard.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a> {
+    pub(crate) space: &'a Space,
+    pub(crate) raw: &'a RawHeader,
+    slot_size: u64,
+    marker: PhantomData<*mut ()>,
+}
+
+impl<'a> Table<'a> {
+    #[inline(always)]
+    pub(crate) fn new(space: &'a Space, raw: &'a RawHeader, slot_size: u64) -> Table<'a> {
+        Table { space, raw, slot_size, marker: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn view(&self) -> Result<Option<TableView>> {
+        TableView::read(self.space, self.raw, self.slot_size)
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> u64 {
+        self.raw.len.peek()
+    }
+
+    /// Is the table's block fresh in this context (nothing in it needs a log)?
+    #[inline(always)]
+    fn is_fresh(&self) -> bool {
+        self.raw.low_water.peek() == 0
+    }
+
+    #[inline(always)]
+    fn touch(&self, context: &mut Context) -> Result<()> {
+        context.save_header(self.raw, 1)
+    }
+
+    /// A slot for a new key, ready to be written: logged, and with room for it in the table. `publish` makes it live.
+    ///
+    /// # Errors
+    /// `OutOfSpace`; the content is unchanged then.
+    #[inline(always)]
+    pub(crate) fn claim(&self, context: &mut Context, hash: u64) -> Result<FoundSlot> {
+        self.touch(context)?;
+        if self.raw.aux0.peek() == 0 {
+            self.grow(context, 1)?;
+        }
+        let damaged = || Error::corrupt(self.raw.data.peek(), "a table is fuller than its header says");
+        let view = self.view()?.ok_or_else(damaged)?;
+        let found = view.vacant(hash).ok_or_else(damaged)?;
+        self.log_control(context, &found)?;
+        Ok(found)
+    }
+
+    /// Makes a written slot live. Cannot fail.
+    #[inline(always)]
+    pub(crate) fn publish(&self, hash: u64, found: FoundSlot) {
+        crash_point!("table: slot written, not live");
+        // SAFETY: W1; a control byte of the table.
+        let before = unsafe { found.control.read() };
+        // SAFETY: as above.
+        unsafe { found.control.write(tag_of(hash)) };
+        crash_point!("table: control set, not counted");
+        self.raw.len.put(self.len() + 1);
+        if before == EMPTY {
+            self.raw.aux0.put(self.raw.aux0.peek().saturating_sub(1));
+        }
+        crash_point!("table: counted");
+    }
+
+    /// Logs the word of control bytes that a slot belongs to.
+    #[inline(always)]
+    fn log_control(&self, context: &mut Context, found: &FoundSlot) -> Result<()> {
+        if self.is_fresh() {
+            return Ok(());
+        }
+        let offset = self.offset_of(found.control) & !7;
+        context.save(offset, 8)
+    }
+
+    #[inline(always)]
+    fn offset_of(&self, place: *mut u8) -> u64 {
+        self.space.offset_of_address(place)
+    }
+
+    /// Logs `len` bytes at `at` of a slot, so that they may be overwritten.
+    #[inline(always)]
+    pub(crate) fn open_slot(&self, context: &mut Context, found: &FoundSlot, at: u64, len: u64) -> Result<()> {
+        self.touch(context)?;
+        if self.is_fresh() {
+            return Ok(());
+        }
+        context.save(self.offset_of(found.slot) + at, len)
+    }
+
+    /// Logs all that `erase` changes.
+    pub(crate) fn open_erase(&self, context: &mut Context, found: &FoundSlot) -> Result<()> {
+        // The whole slot: another key may come to stand there in the same context.
+        self.open_slot(context, found, 0, self.slot_size)?;
+        self.log_control(context, found)
+    }
+
+    /// Takes a slot out; `open_erase` came before. Cannot fail.
+    pub(crate) fn erase(&self, found: FoundSlot) {
+        // SAFETY: W1: control bytes lie in rows of 16, 16-aligned with their group.
+        let group = unsafe { found.control.sub(self.index_in_group(&found)) };
+        // SAFETY: R1.
+        let has_empty = matches(unsafe { load_16(group) }, EMPTY) != 0;
+        crash_point!("table: erase begins");
+        // Probing ends at a group with an empty slot anyway, so another one there hides nothing.
+        // SAFETY: W1.
+        unsafe { found.control.write(if has_empty { EMPTY } else { DELETED }) };
+        if has_empty {
+            self.raw.aux0.put(self.raw.aux0.peek() + 1);
+        }
+        crash_point!("table: control cleared, not counted");
+        self.raw.len.put(self.len().saturating_sub(1));
+        crash_point!("table: erased");
+    }
+
+    fn index_in_group(&self, found: &FoundSlot) -> usize {
+        let start = self.offset_of(found.control) - self.raw.data.peek();
+        (start % group_size(self.slot_size)) as usize
+    }
+
+    /// Makes room for `more` keys: a new block, everything moved, header switched.
+    #[cold]
+    pub(crate) fn grow(&self, context: &mut Context, more: u64) -> Result<()> {
+        self.touch(context)?;
+        let wanted = self.len().checked_add(more).ok_or(Error::InvalidArgument("length"))?;
+        if self.raw.aux0.peek() >= more {
+            return Ok(());
+        }
+        let mut groups = 1u64;
+        // Seven eighths of the slots may be full.
+        while groups * 14 < wanted {
+            groups = groups.checked_mul(2).ok_or(Error::InvalidArgument("length"))?;
+        }
+        // A table full of the living doubles, so that growth is paid for by inserts.
+        if self.len() > self.raw.capacity.peek() * 7 && groups <= self.raw.capacity.peek() {
+            groups = self.raw.capacity.peek() * 2;
+        }
+        let limit = self.space.geometry.capacity;
+        let size = groups.checked_mul(group_size(self.slot_size)).filter(|size| *size <= limit);
+        let size = size.ok_or(Error::OutOfSpace { requested: u64::MAX, capacity: limit })?;
+        let old = self.view()?;
+        let old_size = self.raw.capacity.peek() * group_size(self.slot_size);
+        context.reserve_log(2 * HEAD_SIZE)?;
+        let block = context.allocate(size)?;
+        let moved = self.fill(block, groups, old);
+        context.reserve_log(HEAD_SIZE)?;
+        if let Err(error) = moved {
+            context.cancel(size, block);
+            return Err(error);
+        }
+        if old.is_some() {
+            context.release(old_size, self.raw.data.peek());
+        }
+        crash_point!("table: moved, header not changed");
+        if self.raw.aux1.peek() == 0 {
+            self.raw.aux1.put(sys::random_u64() | 1);
+        }
+        self.raw.data.put(block);
+        crash_point!("table: data switched, size not");
+        self.raw.capacity.put(groups);
+        self.raw.aux0.put(groups * 14 - self.len());
+        self.raw.low_water.put(0);
+        crash_point!("table: grown");
+        Ok(())
+    }
+
+    /// Copies all slots into a fresh block of `groups` groups.
+    fn fill(&self, block: u64, groups: u64, old: Option<TableView>) -> Result<()> {
+        let data = self.space.resolve(block, groups * group_size(self.slot_size))?;
+        let new = TableView { data, mask: groups - 1, slot_size: self.slot_size };
+        for group in 0..groups {
+            // SAFETY: R1; the block is fresh.
+            unsafe { std::ptr::write_bytes(new.group(group), EMPTY, 16) };
+        }
+        let Some(old) = old else { return Ok(()) };
+        let shape = Shape::of(self.raw, self.space.offset_of(self.raw))?;
+        let damaged = || Error::corrupt(block, "a table is fuller than its header says");
+        for group in 0..old.groups() {
+            let mut left = old.full_slots(group);
+            while left != 0 {
+                let source = old.slot_at(group, left.trailing_zeros());
+                left &= left - 1;
+                let hash = slot_hash(self.space, &shape, self.raw.aux1.peek(), source)?;
+                let found = new.vacant(hash).ok_or_else(damaged)?;
+                // SAFETY: R1: both are slots of their tables; the target is fresh.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(source, found.slot, self.slot_size as usize);
+                    found.control.write(tag_of(hash));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The hash of the key that stands in a slot, by its canonical bytes.
+pub(crate) fn slot_hash(space: &Space, shape: &Shape, seed: u64, slot: *const u8) -> Result<u64> {
+    if shape.text_key {
+        // SAFETY: W1: a full slot under the object's word.
+        return Ok(hash_bytes(seed, unsafe { lend(space, slot) }?));
+    }
+    if shape.key_size == 8 {
+        // SAFETY: R1.
+        return Ok(hash_bytes(seed, &unsafe { load_u64(slot) }.to_ne_bytes()));
+    }
+    // SAFETY: R1: key_size <= slot_size bytes of a full slot.
+    Ok(hash_bytes(seed, unsafe { std::slice::from_raw_parts(slot, shape.key_size as usize) }))
+}
+
+/// The string that a slot owns at `at`, if it has a block.
+pub(crate) fn owned_block(slot: *const u8, at: u32) -> Result<Option<(u64, u64)>> {
+    // SAFETY: W1: `at` is the place of an owned string inside a full slot.
+    let words = unsafe { slot.add(at as usize).cast::<[u64; 2]>().read_unaligned() };
+    Ok(Content::of(words)?.block())
+}

@@ -1,0 +1,347 @@
+//! A process's view of a region's bytes, and growth.
+//!
+//! Invariant R1: an address handed out lies inside the mapping and before `committed_end`, and stays valid as long
+//! as the `Space` lives (the mapping never moves, the file is never truncated).
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Geometry;
+use super::layout::*;
+use crate::crash::crash_point;
+use crate::sys::{File, Mapping};
+use crate::{Error, Result};
+
+/// Structures that consist of atomics alone, so that a shared reference to one is always sound.
+///
+/// # Safety
+/// Implementors contain nothing but atomics and padding, and any bytes are a valid value.
+pub(crate) unsafe trait Persisted {}
+// SAFETY: atomics only, see `layout`.
+unsafe impl Persisted for ObjectHeader {}
+// SAFETY: as above.
+unsafe impl Persisted for RawHeader {}
+// SAFETY: as above.
+unsafe impl Persisted for AtomicU64 {}
+// SAFETY: as above.
+unsafe impl Persisted for std::sync::atomic::AtomicU32 {}
+
+/// A mapped region.
+pub(crate) struct Space {
+    base: *mut u8,
+    /// `committed_end` as this process has checked it.
+    end: AtomicU64,
+    pub(crate) geometry: Geometry,
+    pub(crate) writable: bool,
+    mapping: Mapping,
+    file: Mutex<File>,
+    path: PathBuf,
+}
+
+// SAFETY: R1; all access through `base` is by atomics or under the region's own locks.
+unsafe impl Send for Space {}
+// SAFETY: as above.
+unsafe impl Sync for Space {}
+
+/// At most this many bytes are committed in one step, so that no other process waits long for memory to be zeroed.
+const MAX_STEP: u64 = 8 << 20;
+
+impl Space {
+    /// Wraps a mapped file whose header has been parsed into `geometry`.
+    pub(crate) fn new(file: File, mapping: Mapping, geometry: Geometry, writable: bool, path: &Path) -> Result<Space> {
+        let space = Space {
+            base: mapping.base().as_ptr(),
+            end: AtomicU64::new(geometry.heap_at),
+            geometry,
+            writable,
+            mapping,
+            file: Mutex::new(file),
+            path: path.to_path_buf(),
+        };
+        space.refresh_end()?;
+        // In this order: others raise `lanes_ready` first.
+        let high = space.words().lanes_high.load(Ordering::Acquire);
+        let ready = space.words().lanes_ready.load(Ordering::Acquire);
+        if ready == 0 || ready > u64::from(geometry.lane_count) || high > ready {
+            return Err(Error::corrupt(HEADER_WORDS_AT, "the number of lanes is out of range"));
+        }
+        Ok(space)
+    }
+
+    /// The file's name as it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `f` with the data file, reopened first if somebody closed our descriptor behind our back.
+    pub(crate) fn with_file<R>(&self, f: impl FnOnce(&File) -> std::io::Result<R>) -> Result<R> {
+        let mut file = self.file.lock().unwrap_or_else(|poison| poison.into_inner());
+        if !file.still_same() {
+            let fresh = File::open(&self.path, self.writable).map_err(|source| Error::io(&self.path, source))?;
+            if fresh.identity() != file.identity() {
+                return Err(Error::Unsupported {
+                    path: self.path.clone(),
+                    reason: "its descriptor was closed by somebody and the path names another file now".into(),
+                });
+            }
+            *file = fresh;
+        }
+        f(&file).map_err(|source| Error::io(&self.path, source))
+    }
+
+    /// The mutex around the data file, for the fork hooks.
+    pub(crate) fn file_mutex(&self) -> &Mutex<File> {
+        &self.file
+    }
+
+    /// Checks the shared `committed_end` against the geometry and the file, and adopts it.
+    #[cold]
+    fn refresh_end(&self) -> Result<u64> {
+        let end = self.words().committed_end.load(Ordering::Acquire);
+        if end == self.end.load(Ordering::Relaxed) {
+            return Ok(end);
+        }
+        if end < self.geometry.heap_at || end > self.geometry.end() || !end.is_multiple_of(PAGE) {
+            return Err(Error::corrupt(HEADER_WORDS_AT, "committed_end is out of range"));
+        }
+        if self.with_file(|file| file.metadata())?.len < end {
+            return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
+        }
+        self.end.fetch_max(end, Ordering::Release);
+        Ok(end)
+    }
+
+    /// The address of `len` bytes at `offset` inside the heap.
+    ///
+    /// # Errors
+    /// `Corrupt` if they do not lie inside the committed heap.
+    #[inline(always)]
+    pub(crate) fn resolve(&self, offset: u64, len: u64) -> Result<*mut u8> {
+        let end = self.end.load(Ordering::Relaxed);
+        if offset >= self.geometry.heap_at && offset <= end && len <= end - offset {
+            // SAFETY: R1, the range was just checked.
+            return Ok(unsafe { self.base.add(offset as usize) });
+        }
+        self.resolve_grown(offset, len)
+    }
+
+    #[cold]
+    fn resolve_grown(&self, offset: u64, len: u64) -> Result<*mut u8> {
+        let end = self.refresh_end()?;
+        if offset < self.geometry.heap_at || offset > end || len > end - offset {
+            return Err(Error::corrupt(offset, "an offset points outside the heap"));
+        }
+        // SAFETY: R1, the range was just checked.
+        Ok(unsafe { self.base.add(offset as usize) })
+    }
+
+    /// A structure of atomics at `offset` in the heap.
+    #[inline(always)]
+    pub(crate) fn get<T: Persisted>(&self, offset: u64) -> Result<&T> {
+        if !offset.is_multiple_of(align_of::<T>() as u64) {
+            return Err(Error::corrupt(offset, "a structure is misaligned"));
+        }
+        let address = self.resolve(offset, size_of::<T>() as u64)?;
+        // SAFETY: R1; aligned; T is atomics only.
+        Ok(unsafe { &*address.cast::<T>() })
+    }
+
+    /// A word at an offset that the caller took from a structure of this space.
+    #[inline(always)]
+    pub(crate) fn offset_of<T>(&self, place: &T) -> u64 {
+        (std::ptr::from_ref(place) as usize - self.base as usize) as u64
+    }
+
+    /// The offset of an address inside the mapping.
+    #[inline(always)]
+    pub(crate) fn offset_of_address(&self, address: *const u8) -> u64 {
+        (address as usize - self.base as usize) as u64
+    }
+
+    /// A structure in the tables before the heap.
+    #[inline(always)]
+    fn table<T>(&self, offset: u64) -> &T {
+        debug_assert!(offset + size_of::<T>() as u64 <= self.geometry.heap_at);
+        // SAFETY: G1: tables lie inside the mapping before the heap, aligned, atomics only; the callers check indices
+        // and that the part is committed.
+        unsafe { &*self.base.add(offset as usize).cast::<T>() }
+    }
+
+    /// The moving words of the header.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> &HeaderWords {
+        self.table(HEADER_WORDS_AT)
+    }
+
+    /// Process slot `index`; below `slot_count`.
+    pub(crate) fn slot(&self, index: u32) -> &Slot {
+        assert!(index < self.geometry.slot_count, "callers check slot numbers");
+        self.table(SLOTS_AT + u64::from(index) * size_of::<Slot>() as u64)
+    }
+
+    /// Lane `index`, if its memory is committed.
+    pub(crate) fn lane(&self, index: u32) -> Option<&Lane> {
+        let ready = self.words().lanes_ready.load(Ordering::Acquire).min(u64::from(self.geometry.lane_count));
+        let at = self.geometry.lanes_at + u64::from(index) * size_of::<Lane>() as u64;
+        (u64::from(index) < ready).then(|| self.table(at))
+    }
+
+    /// The reader line of lane `index`; below `lane_count`.
+    pub(crate) fn reader_line(&self, index: u32) -> &ReaderLine {
+        assert!(index < self.geometry.lane_count, "callers check lane numbers");
+        self.table(self.geometry.readers_at + u64::from(index) * size_of::<ReaderLine>() as u64)
+    }
+
+    /// Arena `index`.
+    pub(crate) fn arena(&self, index: u64) -> &Arena {
+        self.table(ARENAS_AT + (index % ARENA_COUNT) * size_of::<Arena>() as u64)
+    }
+
+    /// The supply of page runs.
+    pub(crate) fn supply(&self) -> &Supply {
+        self.table(SUPPLY_AT)
+    }
+
+    /// The map entry of a heap page that is committed.
+    pub(crate) fn page(&self, page: u64) -> Result<&PageEntry> {
+        if page >= self.geometry.pages() {
+            return Err(Error::corrupt(page, "a page number is out of range"));
+        }
+        self.resolve(self.page_offset(page), PAGE)?;
+        Ok(self.table(self.geometry.page_map_at + page * size_of::<PageEntry>() as u64))
+    }
+
+    /// The offset of heap page `page`.
+    #[inline(always)]
+    pub(crate) fn page_offset(&self, page: u64) -> u64 {
+        self.geometry.heap_at + page * PAGE
+    }
+
+    /// The heap page that holds `offset`.
+    #[inline(always)]
+    pub(crate) fn page_of(&self, offset: u64) -> u64 {
+        offset.wrapping_sub(self.geometry.heap_at) / PAGE
+    }
+
+    /// Pages that are committed, as the shared header says now.
+    pub(crate) fn committed_pages(&self) -> Result<u64> {
+        Ok((self.refresh_end()? - self.geometry.heap_at) / PAGE)
+    }
+
+    /// One of the words that the inner log of `lane` may name: arenas, supply, page map, links of free blocks, and
+    /// the lane's own words but its owner.
+    pub(crate) fn logged_word(&self, lane: &Lane, offset: u64) -> Result<&AtomicU64> {
+        let geometry = &self.geometry;
+        let own = self.offset_of(lane);
+        let map_end = geometry.page_map_at + self.committed_pages()? * size_of::<PageEntry>() as u64;
+        let fits = offset.is_multiple_of(8)
+            && ((ARENAS_AT..SLOTS_AT).contains(&offset)
+                || (own + 8..own + size_of::<Lane>() as u64).contains(&offset)
+                || (geometry.page_map_at..map_end).contains(&offset)
+                || offset >= geometry.heap_at);
+        if !fits {
+            return Err(Error::corrupt(offset, "the heap's log names a word that it may not"));
+        }
+        if offset >= geometry.heap_at {
+            return self.get(offset);
+        }
+        Ok(self.table(offset))
+    }
+
+    /// Makes sure that the heap has `pages` committed pages, in steps that others see one by one.
+    ///
+    /// # Errors
+    /// `OutOfSpace` beyond the capacity or when the disk is full.
+    ///
+    /// # Crash
+    /// Bytes that were allocated but not published are allocated again by the next grower.
+    pub(crate) fn commit_pages(&self, pages: u64) -> Result<()> {
+        let wanted = pages.checked_mul(PAGE).and_then(|bytes| bytes.checked_add(self.geometry.heap_at));
+        let full = || Error::OutOfSpace { requested: pages.saturating_mul(PAGE), capacity: self.geometry.capacity };
+        let wanted = wanted.filter(|end| *end <= self.geometry.end()).ok_or_else(full)?;
+        loop {
+            let end = self.refresh_end()?;
+            if end >= wanted {
+                return Ok(());
+            }
+            let size = end - self.geometry.heap_at;
+            // At least an eighth of what is there, so that small steps do not add up.
+            let step = (wanted - end).max(size / 8).clamp(UNIT, MAX_STEP);
+            let next = (end + step).next_multiple_of(PAGE).min(self.geometry.end());
+            self.commit_step(end, next)?;
+        }
+    }
+
+    fn commit_step(&self, end: u64, next: u64) -> Result<()> {
+        let entries = |end: u64| {
+            let page = (end - self.geometry.heap_at) / PAGE;
+            self.geometry.page_map_at + page * size_of::<PageEntry>() as u64
+        };
+        let allocated = self.with_file(|file| {
+            crash_point!("grow: before the page map is committed");
+            file.allocate(entries(end), entries(next) - entries(end))?;
+            crash_point!("grow: page map committed, pages not");
+            file.allocate(end, next - end)
+        });
+        match allocated {
+            Err(Error::Io { source, .. }) if is_full(&source) => {
+                return Err(Error::OutOfSpace { requested: next - end, capacity: self.geometry.capacity });
+            }
+            other => other?,
+        }
+        crash_point!("grow: pages committed, not published");
+        self.words().committed_end.fetch_max(next, Ordering::AcqRel);
+        crash_point!("grow: published");
+        Ok(())
+    }
+
+    /// Makes sure that at least `count` lanes are backed by the file.
+    pub(crate) fn commit_lanes(&self, count: u32) -> Result<()> {
+        let limit = self.geometry.lane_count;
+        if count > limit {
+            return Err(Error::Exhausted { what: "lanes", limit: u64::from(limit) });
+        }
+        let ready = self.words().lanes_ready.load(Ordering::Acquire) as u32;
+        if count <= ready {
+            return Ok(());
+        }
+        let next = count.next_multiple_of(LANE_STEP).min(limit);
+        let at = |lane: u32| self.geometry.lanes_at + u64::from(lane) * size_of::<Lane>() as u64;
+        self.with_file(|file| file.allocate(at(ready), at(next) - at(ready)))?;
+        crash_point!("lanes: committed, not published");
+        self.words().lanes_ready.fetch_max(u64::from(next), Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Backs everything that the header calls committed once more: a copied file may have come with holes.
+    pub(crate) fn back_again(&self) -> Result<()> {
+        let end = self.refresh_end()?;
+        let lanes = self.words().lanes_ready.peek() * size_of::<Lane>() as u64;
+        let pages = (end - self.geometry.heap_at) / PAGE;
+        let backed = self.with_file(|file| {
+            file.allocate(0, self.geometry.lanes_at + lanes)?;
+            file.allocate(self.geometry.page_map_at, pages * size_of::<PageEntry>() as u64)?;
+            file.allocate(self.geometry.heap_at, end - self.geometry.heap_at)
+        });
+        match backed {
+            Err(Error::Io { source, .. }) if is_full(&source) => {
+                Err(Error::OutOfSpace { requested: end, capacity: self.geometry.capacity })
+            }
+            other => other,
+        }
+    }
+
+    /// Maps the pages of a range that is about to be written as a whole.
+    pub(crate) fn populate(&self, offset: u64, len: u64) {
+        if let Ok(address) = self.resolve(offset, len) {
+            self.mapping.populate_write(address, len as usize);
+        }
+    }
+}
+
+/// Does the error mean that there is no room?
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}

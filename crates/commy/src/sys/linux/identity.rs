@@ -1,0 +1,81 @@
+//! Who this process and this thread are, in words that another process can check.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use super::proc_fs::TaskStat;
+
+/// A process, beyond the reuse of its number.
+///
+/// `start_time` is 0 if `/proc` cannot be read, and `pid_namespace` is 0 if what `/proc` shows are not the processes of
+/// our own namespace; such an identity is never believed to be dying.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ProcessIdentity {
+    /// The number, as the process itself sees it.
+    pub(crate) pid: u32,
+    /// Clock ticks from boot to its start.
+    pub(crate) start_time: u64,
+    /// Inode of its namespace of process numbers.
+    pub(crate) pid_namespace: u64,
+}
+
+impl ProcessIdentity {
+    /// This process. A forked child is another one: ask again.
+    pub(crate) fn current() -> ProcessIdentity {
+        let stat = fs::read("/proc/self/stat").ok();
+        let start_time = stat.and_then(|text| TaskStat::parse(&text)).map_or(0, |stat| stat.start_time);
+        let pid_namespace = current_pid_namespace().unwrap_or(0);
+        ProcessIdentity { pid: std::process::id(), start_time, pid_namespace }
+    }
+}
+
+/// The namespace of our process numbers; `None` unless `/proc` is known to use the same numbers.
+pub(super) fn current_pid_namespace() -> Option<u64> {
+    let seen = fs::read_link("/proc/self").ok()?;
+    if seen.to_str()?.parse::<u32>().ok()? != std::process::id() {
+        return None;
+    }
+    // Of the thread: the first thread of the process may have ended, and this is gone from /proc/self then.
+    fs::metadata("/proc/thread-self/ns/pid").ok().map(|namespace| namespace.ino())
+}
+
+/// The kernel's number of this thread, as in `/proc` and in debuggers.
+pub(crate) fn current_thread_id() -> u32 {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// A name for people: the program's file, cut to 32 bytes at a character; may be empty.
+pub(crate) fn process_name() -> String {
+    let program = std::env::current_exe().ok();
+    let name = program.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let name = name.or_else(|| fs::read_to_string("/proc/self/comm").ok()).unwrap_or_default();
+    let name = name.trim_end_matches(" (deleted)").trim();
+    let cut = (0..=name.len().min(32)).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
+    name[..cut].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Child;
+    use super::*;
+
+    #[test]
+    fn a_process_stays_itself_and_its_child_is_another() {
+        let ours = ProcessIdentity::current();
+        assert_eq!(ours, ProcessIdentity::current());
+        assert!(ours.start_time > 0 && ours.pid_namespace > 0);
+        let child = Child::fork(|_| {
+            let theirs = ProcessIdentity::current();
+            let differs = theirs.pid != ours.pid && theirs.pid_namespace == ours.pid_namespace;
+            if differs && theirs.start_time >= ours.start_time { 0 } else { 1 }
+        });
+        assert_eq!(child.wait(), 0);
+    }
+
+    #[test]
+    fn the_name_fits_its_slot() {
+        let name = process_name();
+        assert!(!name.is_empty() && name.len() <= 32);
+    }
+}

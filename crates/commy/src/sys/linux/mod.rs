@@ -1,0 +1,40 @@
+//! Linux: `fallocate`, `O_TMPFILE`, open-file-description locks, shared futexes, `/proc`.
+//!
+//! Invariants kept here and relied upon above:
+//! * L1: a held [`ByteLock`] ends only by being dropped or with this address space; it is never inherited.
+//! * L2: no function touches a descriptor number that somebody else has taken over in the meantime without noticing.
+//! * L3: [`all_tasks_exiting`] never answers `true` for a process that can still execute one of its instructions.
+
+mod byte_lock;
+mod clock;
+mod create;
+mod file;
+mod file_system;
+mod fork;
+mod futex;
+mod identity;
+mod mapping;
+mod probe;
+mod proc_fs;
+#[cfg(test)]
+mod testing;
+
+/// Dies by SIGKILL, here and now.
+#[cfg(feature = "crash-points")]
+pub(crate) fn kill_self() -> ! {
+    // SAFETY: neither call touches memory.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+pub(crate) use byte_lock::{ByteLock, byte_is_held, bytes_are_held};
+pub(crate) use clock::{boot_id, monotonic_ns, random_u64};
+pub(crate) use file::{File, FileIdentity, FileMetadata};
+pub(crate) use file_system::{FileSystemKind, volatile_directory};
+pub(crate) use fork::{fork_epoch, install_fork_hooks};
+pub(crate) use futex::{WaitResult, futex_wait, futex_wake};
+pub(crate) use identity::{ProcessIdentity, current_thread_id, process_name};
+pub(crate) use mapping::Mapping;
+pub(crate) use probe::all_tasks_exiting;

@@ -1,0 +1,85 @@
+//! Whether a process is past its last instruction, although its locks are not free yet.
+//!
+//! The kernel frees file locks after it has taken the memory down: 300 ms for 4 GiB. That every task of a process is on
+//! its way out shows much earlier. A listing of tasks is no snapshot, so the order of looking carries the proof (L3):
+//!
+//! 1. each listed task is exiting, and exiting is for ever;
+//! 2. then the process has exactly as many tasks as were listed, all different;
+//! 3. then each of them is still there, so it was there at step 2: at that moment the process had these tasks and no
+//!    other, and none of them could make another any more.
+//!
+//! Absence proves nothing (another namespace, `hidepid`, no `/proc`): the answer then is `false` and the byte decides.
+//! Not seen: a child made by `vfork` or `CLONE_VM` outside of the thread group, which goes on using the memory.
+
+use super::fork;
+use super::identity::{ProcessIdentity, current_pid_namespace};
+use super::proc_fs::{TaskDirectory, TaskStat};
+
+/// Whether `identity` was found to be a process of our namespace none of whose tasks executes any further instruction
+/// of its program. `false` means "not known". For a living process: three system calls, no allocation.
+pub(crate) fn all_tasks_exiting(identity: &ProcessIdentity) -> bool {
+    let _window = fork::descriptor_window();
+    // On x86-64 who sees the flag sees all stores before it. Elsewhere a second look gives them time to arrive.
+    let looks = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
+    (0..looks).all(|_| every_task_exits(identity).unwrap_or(false))
+}
+
+fn every_task_exits(identity: &ProcessIdentity) -> Option<bool> {
+    let tasks = TaskDirectory::open(identity.pid)?;
+    // The namespace costs more to ask and matters only to who would be condemned.
+    Some(judge(&tasks, identity)? && current_pid_namespace()? == identity.pid_namespace)
+}
+
+/// What can be asked about the tasks of one process; the answers are of different moments.
+trait Tasks {
+    /// See [`TaskDirectory::stat`].
+    fn stat(&self, thread_id: u32) -> Option<TaskStat>;
+    /// See [`TaskDirectory::each_task`].
+    fn each_task(&self, visit: impl FnMut(u32) -> bool) -> Option<()>;
+}
+
+impl Tasks for TaskDirectory {
+    fn stat(&self, thread_id: u32) -> Option<TaskStat> {
+        self.stat(thread_id)
+    }
+
+    fn each_task(&self, visit: impl FnMut(u32) -> bool) -> Option<()> {
+        self.each_task(visit)
+    }
+}
+
+/// The three steps. `None` and `Some(false)` both mean "not known".
+fn judge(tasks: &impl Tasks, identity: &ProcessIdentity) -> Option<bool> {
+    let leader = tasks.stat(identity.pid)?;
+    if !leader.exiting || leader.start_time != identity.start_time || identity.start_time == 0 {
+        return Some(false); // the usual answer: somebody is alive
+    }
+
+    // 1. Each listed task is exiting.
+    let mut listed: Vec<(u32, u64)> = Vec::new();
+    let mut all_exit = true;
+    tasks.each_task(|thread_id| {
+        match tasks.stat(thread_id) {
+            Some(task) if task.exiting => listed.push((thread_id, task.start_time)),
+            _ => all_exit = false,
+        }
+        all_exit
+    })?;
+    listed.sort_unstable();
+    let all_differ = listed.windows(2).all(|pair| pair[0].0 != pair[1].0);
+    if !all_exit || !all_differ {
+        return Some(false);
+    }
+    // 2. There are as many as that.
+    if tasks.stat(identity.pid)?.thread_count != listed.len() as u64 {
+        return Some(false);
+    }
+    // 3. Each is still there.
+    let same =
+        |&(thread_id, start_time): &(u32, u64)| tasks.stat(thread_id).is_some_and(|task| task.start_time == start_time);
+    Some(listed.iter().all(same))
+}
+
+#[cfg(test)]
+#[path = "probe_tests.rs"]
+mod tests;
