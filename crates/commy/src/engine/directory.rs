@@ -8,7 +8,6 @@ use super::object::{Object, Operation, read_descriptor, retire};
 use crate::crash::crash_point;
 use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
-use crate::lock::Waiting;
 use crate::process::Identity;
 use crate::raw::{
     ContainerKind, Content, Descriptor, Shape, SlotMut, Table, TableView, copy_out_content, hash_bytes, same_content,
@@ -61,7 +60,7 @@ fn new_object<'a>(
     let offset = context.allocate_class(OBJECT_CLASS)?;
     let header = object_at(space, offset)?;
     // A stale handle may hold the word of a pooled header for a moment.
-    context.lock(header, &mut Waiting::new())?;
+    context.lock(header)?;
     let bytes = descriptor.encode();
     let block = context.allocate(bytes.len() as u64)?;
     let target = space.resolve(block, rounded(bytes.len() as u64))?;
@@ -243,7 +242,7 @@ pub(super) fn remove(attachment: &Arc<Attachment>, name: &str) -> Result<()> {
     crash_point!("remove: name gone");
     let header = object_at(space, offset)?;
     context.reserve_log(HEAD_SIZE)?;
-    context.lock(header, &mut Waiting::new())?;
+    context.lock(header)?;
     retire(context, header)?;
     crash_point!("remove: retired, not committed");
     operation.commit()

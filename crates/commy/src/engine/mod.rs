@@ -7,6 +7,7 @@ mod freeze;
 mod info;
 mod object;
 mod options;
+mod probe;
 mod reaper;
 mod region;
 mod registry;
@@ -16,6 +17,7 @@ mod transaction;
 pub use check::{Finding, Report};
 pub use info::{ObjectInfo, ProcessInfo, ProcessState, Stats};
 pub use options::RegionOptions;
+pub use probe::AllocationProbe;
 pub use region::Region;
 pub use transaction::Transaction;
 

@@ -11,7 +11,7 @@ use super::thread_lane::ThreadLane;
 use super::transaction::Borrow;
 use crate::crash::crash_point;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
-use crate::lock::{self, OWNER, Published, Waiting, holder, is_stable};
+use crate::lock::{self, OWNER, Published, holder, is_stable};
 use crate::raw::{self, Descriptor};
 use crate::region::Space;
 use crate::region::layout::*;
@@ -159,19 +159,22 @@ impl Object {
     #[inline(always)]
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Context, &RawHeader) -> Result<R>) -> Result<R> {
         let lane = self.attachment.lane()?;
-        let mut operation = Operation::begin(&self.attachment, lane)?;
+        let index = lane.take_context()?;
+        // Built in place: it is moved nowhere.
+        let context = Context::begin(&lane.actor, index);
+        let mut operation = Operation { context, attachment: &self.attachment, lane, done: false };
         operation.lock(self.header())?;
         self.check_generation()?;
         let result = change(&mut operation.context, &self.header().raw)?;
-        operation.commit()?;
+        operation.done = true;
+        commit(&mut operation.context)?;
         Ok(result)
     }
 
     /// Takes a write lock.
     pub(crate) fn write(&self) -> Result<WriteLock<'_>> {
         let lane = self.attachment.lane()?;
-        let index = lane.take_context()?;
-        let guard = GuardContext::begin(lane, index)?;
+        let guard = GuardContext::begin(lane)?;
         guard.with(|context| lock_first(&self.attachment, lane, context, self.header()))?;
         self.check_generation()?;
         Ok(WriteLock { header: self.header(), space: self.space(), session: Session::Own(guard) })
@@ -188,11 +191,13 @@ impl Object {
         if let Some(published) = lock::publish_again(&lane.actor, offset) {
             return Ok(ReadLock::new(header, self.space(), lane, published));
         }
-        let index = lane.take_context()?;
-        let guard = GuardContext::begin(lane, index)?;
+        let guard = GuardContext::begin(lane)?;
         // The word is held for a moment only, so no writer can be inside while the read is published.
         let published = guard.with(|context| {
-            context.lock_word(header, &mut Waiting::new())?;
+            if !context.has_room(RESERVE) {
+                make_room(&self.attachment, lane, context)?;
+            }
+            context.lock_word(header)?;
             let published = self.check_generation().and_then(|()| lock::publish(&lane.actor, header));
             crash_point!("read: published, word held");
             context.unlock_last(header);
@@ -282,7 +287,10 @@ pub(super) fn lock_first<'a>(
     context: &mut Context<'a>,
     header: &'a ObjectHeader,
 ) -> Result<()> {
-    context.lock(header, &mut Waiting::new())?;
+    if !context.has_room(RESERVE) {
+        make_room(attachment, lane, context)?;
+    }
+    context.lock(header)?;
     if attachment.space().words().freeze.load(Ordering::SeqCst) != 0 && lane.is_alone(context.index) {
         return wait_frozen(attachment, context, header);
     }
@@ -294,9 +302,29 @@ fn wait_frozen<'a>(attachment: &Attachment, context: &mut Context<'a>, header: &
     while attachment.space().words().freeze.load(Ordering::SeqCst) != 0 {
         context.unlock_last(header);
         attachment.wait_for_thaw()?;
-        context.lock(header, &mut Waiting::new())?;
+        context.lock(header)?;
     }
     Ok(())
+}
+
+/// Log space that a context has when it begins.
+const RESERVE: u64 = 256;
+
+/// Gives a context that has no inline log its first chunk. That moves blocks, so it waits while the heap must stand
+/// still, unless the thread is inside a change already.
+#[cold]
+pub(super) fn make_room(attachment: &Attachment, lane: &ThreadLane, context: &mut Context) -> Result<()> {
+    let freeze = &attachment.space().words().freeze;
+    if context.is_active() || context.has_room(RESERVE) {
+        return context.reserve_log(RESERVE);
+    }
+    context.mark_active();
+    while freeze.load(Ordering::SeqCst) != 0 && lane.is_alone(context.index) {
+        context.mark_idle();
+        attachment.wait_for_thaw()?;
+        context.mark_active();
+    }
+    context.reserve_log(RESERVE).inspect_err(|_| context.mark_idle())
 }
 
 /// The context of one handle operation, on the stack. Dropping it undoes what was not committed.
@@ -311,13 +339,7 @@ impl<'a> Operation<'a> {
     #[inline(always)]
     pub(super) fn begin(attachment: &'a Attachment, lane: &'a ThreadLane) -> Result<Operation<'a>> {
         let index = lane.take_context()?;
-        match Context::begin(lane.actor, index) {
-            Ok(context) => Ok(Operation { context, attachment, lane, done: false }),
-            Err(error) => {
-                lane.drop_context(index);
-                Err(error)
-            }
-        }
+        Ok(Operation { context: Context::begin(&lane.actor, index), attachment, lane, done: false })
     }
 
     #[inline(always)]
@@ -346,7 +368,7 @@ impl Drop for Operation<'_> {
 #[inline(always)]
 fn commit(context: &mut Context) -> Result<()> {
     if context.commit()? {
-        raw::finish(&context.actor, context.index)?;
+        raw::finish(context.actor, context.index)?;
     }
     Ok(())
 }
@@ -358,7 +380,7 @@ fn undo(context: &mut Context) {
         return;
     }
     let undone = context.roll_back().and_then(|more| match more {
-        true => raw::finish(&context.actor, context.index),
+        true => raw::finish(context.actor, context.index),
         false => Ok(()),
     });
     if undone.is_err() {
@@ -378,17 +400,12 @@ pub(super) struct GuardContext<'a> {
 }
 
 impl<'a> GuardContext<'a> {
-    pub(super) fn begin(lane: &'a ThreadLane, index: usize) -> Result<GuardContext<'a>> {
-        match Context::begin(lane.actor, index) {
-            Ok(context) => {
-                // SAFETY: T1; the context is not in use, so nobody refers to its cell.
-                unsafe { *lane.context_cell(index).get() = Some(context) };
-            }
-            Err(error) => {
-                lane.drop_context(index);
-                return Err(error);
-            }
-        }
+    pub(super) fn begin(lane: &'a ThreadLane) -> Result<GuardContext<'a>> {
+        let index = lane.take_context()?;
+        // SAFETY: T1: the lane outlives every guard of its thread; 'static never shows outside of `with`.
+        let actor: &'static crate::process::Actor<'static> = unsafe { &*std::ptr::from_ref(&lane.actor) };
+        // SAFETY: T1; the context was not in use, so nobody refers to its cell.
+        unsafe { *lane.context_cell(index).get() = Some(Context::begin(actor, index)) };
         lane.live.set(lane.live.get() + 1);
         let fork_epoch = sys::fork_epoch();
         Ok(GuardContext { lane, index, panicking: std::thread::panicking(), fork_epoch, in_use: Cell::new(false) })

@@ -186,6 +186,12 @@ impl Region {
         info::stats(&self.attachment)
     }
 
+    /// The bare allocator, for benchmarks.
+    #[doc(hidden)]
+    pub fn allocation_probe(&self) -> Result<super::AllocationProbe<'_>> {
+        super::AllocationProbe::new(&self.attachment)
+    }
+
     /// Runs `body`, which may lock several objects; what it changes happens wholly when it returns `Ok`, and not at
     /// all when it returns an error or panics. When transactions wait for each other in a circle, one of them is
     /// undone and `body` runs again: it must have no other effects than on the region.

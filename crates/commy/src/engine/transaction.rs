@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attachment::Attachment;
-use super::object::{GuardContext, Object, ReadLock, WriteLock, lock_first};
+use super::object::{GuardContext, Object, ReadLock, WriteLock, lock_first, make_room};
 use crate::containers::Container;
-use crate::lock::{self, Published, Waiting};
+use crate::journal::HEAD_SIZE;
+use crate::lock::{self, Published};
 use crate::region::layout::*;
 use crate::{Error, Result, sys};
 
@@ -69,7 +70,7 @@ impl Drop for Objects<'_> {
 impl<'r> Transaction<'r> {
     fn begin(attachment: &'r Arc<Attachment>) -> Result<Transaction<'r>> {
         let lane = attachment.lane()?;
-        let guard = GuardContext::begin(lane, lane.take_context()?)?;
+        let guard = GuardContext::begin(lane)?;
         let deadlock = std::cell::Cell::new(false);
         let objects = Objects { attachment, entries: RefCell::new(Vec::new()), deadlock };
         Ok(Transaction { attachment, guard, objects })
@@ -149,7 +150,8 @@ impl<'r> Transaction<'r> {
         let lane = self.guard.lane();
         let locked = self.guard.with(|context| {
             if context.is_active() {
-                context.lock(header, &mut Waiting::new())?;
+                context.reserve_log(HEAD_SIZE)?;
+                context.lock(header)?;
             } else {
                 lock_first(self.attachment, lane, context, header)?;
             }
@@ -166,8 +168,8 @@ impl<'r> Transaction<'r> {
             return Ok(self.add(header, false, Some(published)));
         }
         let published = self.guard.with(|context| {
-            context.reserve_log(64)?;
-            context.lock_word(header, &mut Waiting::new())?;
+            make_room(self.attachment, self.guard.lane(), context)?;
+            context.lock_word(header)?;
             let published = object.check_generation().and_then(|()| match lock::publish(actor, header) {
                 // More objects than a lane can publish: the word itself stays ours.
                 Err(Error::Exhausted { .. }) => Ok(None),
@@ -198,7 +200,10 @@ impl<'r> Transaction<'r> {
         if written {
             return Ok(());
         }
-        let locked = self.guard.with(|context| context.lock_over_reads(header, 1, &mut Waiting::new()));
+        let locked = self.guard.with(|context| {
+            context.reserve_log(HEAD_SIZE)?;
+            context.lock_over_reads(header, 1)
+        });
         self.note(locked)?;
         self.objects.entries.borrow_mut()[index].written = true;
         Ok(())

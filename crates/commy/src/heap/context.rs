@@ -22,7 +22,7 @@ impl Context<'_> {
         while !self.has_room(size) {
             if !self.next_chunk()? {
                 if pack::list_head(self.actor.lane.lists[SPILL_CLASS].peek()) == 0 {
-                    refill(&self.actor, SPILL_CLASS)?;
+                    refill(self.actor, SPILL_CLASS)?;
                 }
                 self.add_chunk()?;
             }
@@ -46,7 +46,7 @@ impl Context<'_> {
     pub(crate) fn allocate_class(&mut self, class: usize) -> Result<u64> {
         self.reserve_log(HEAD_SIZE)?;
         if pack::list_head(self.actor.lane.lists[class].peek()) == 0 {
-            refill(&self.actor, class)?;
+            refill(self.actor, class)?;
         }
         self.pop(class)
     }
@@ -57,7 +57,7 @@ impl Context<'_> {
         if size > capacity {
             return Err(Error::OutOfSpace { requested: size, capacity });
         }
-        refill_run(&self.actor, size.div_ceil(PAGE))?;
+        refill_run(self.actor, size.div_ceil(PAGE))?;
         let block = self.pop(RUN_CLASS)?;
         // All of it will be written at once (a grown vector, a new table).
         self.actor.space.populate(block, rounded(size));

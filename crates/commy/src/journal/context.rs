@@ -13,7 +13,7 @@
 //! idle       state = 0
 //! ```
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
 
 use super::log::{Chunk, ChunkHead, HEAD_SIZE, Kind, Log, head_word};
 use super::recover::object_at;
@@ -48,19 +48,20 @@ impl Phase {
 /// A context of this thread, between begin and idle. Dropping it does nothing: whoever owns it ends it.
 #[doc(hidden)]
 pub struct Context<'a> {
-    pub(crate) actor: Actor<'a>,
+    pub(crate) actor: &'a Actor<'a>,
     pub(crate) index: usize,
     /// The stamp that marks what this context has saved.
     pub(crate) stamp: u64,
-    cursor: u64,
-    /// Where the next record goes, and how many bytes are left there.
+    state: &'a AtomicU64,
+    /// The present stretch of the log: its first byte, where the next record goes, its end.
+    start: *mut u8,
     at: *mut u8,
-    room: u64,
-    chunk_block: u64,
-    /// Position at which the present stretch begins, and the one at which its predecessor was left: a cursor never
-    /// rests on the former.
-    base: u64,
+    end: *mut u8,
+    /// Position of the next record = address of `at` + bias (wrapping).
+    bias: u64,
+    /// Position at which the stretch before was left: a stored cursor never rests on the beginning of a later one.
     left_at: u64,
+    chunk_block: u64,
     /// Objects held; with exactly one, `only` is it and ending needs no walk through the log.
     held: u32,
     only: Option<&'a ObjectHeader>,
@@ -75,87 +76,110 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// Begins context `index`, which is idle.
     #[inline(always)]
-    pub(crate) fn begin(actor: Actor<'a>, index: usize) -> Result<Context<'a>> {
-        let counter = (actor.lane.stamp_counter.peek() + 1) & ((1 << 48) - 1);
+    pub(crate) fn begin(actor: &'a Actor<'a>, index: usize) -> Context<'a> {
+        let lane = actor.lane;
+        let counter = (lane.stamp_counter.peek() + 1) & ((1 << 48) - 1);
         // Raised before first use: a stamp never marks two contexts.
-        actor.lane.stamp_counter.put(counter);
-        let stamp = (u64::from(actor.id) << 48) | counter;
-        actor.lane.contexts[index].stamp.put(stamp);
-        let mut context = Context {
+        lane.stamp_counter.put(counter);
+        let inline = lane.inline_log.as_ptr().cast::<u8>().cast_mut();
+        // Context 0 begins in the lane; the others enter their first chunk when they need room.
+        let (start, room) = if index == 0 { (inline, INLINE_LOG_SIZE as usize) } else { (std::ptr::null_mut(), 0) };
+        Context {
             actor,
             index,
-            stamp,
-            cursor: 0,
-            at: actor.lane.inline_log.as_ptr().cast::<u8>().cast_mut(),
-            room: INLINE_LOG_SIZE,
-            chunk_block: 0,
-            base: 0,
+            stamp: (u64::from(actor.id) << 48) | counter,
+            state: &lane.contexts[index].state,
+            start,
+            at: start,
+            end: start.wrapping_add(room),
+            bias: 0u64.wrapping_sub(start as u64),
             left_at: 0,
+            chunk_block: 0,
             held: 0,
             only: None,
             frees: false,
             allocs: false,
             saves: false,
             doomed: false,
-        };
-        if index != 0 {
-            context.room = 0;
-            if let Some(first) = Log::new(actor, index).first()? {
-                context.enter(&first);
-            }
         }
-        Ok(context)
     }
 
     fn enter(&mut self, chunk: &Chunk) {
-        (self.at, self.room, self.chunk_block) = (chunk.records, chunk.size, chunk.block);
         self.left_at = self.resting();
-        (self.base, self.cursor) = (chunk.base, chunk.base);
+        (self.start, self.at, self.chunk_block) = (chunk.records, chunk.records, chunk.block);
+        self.end = chunk.records.wrapping_add(chunk.size as usize);
+        self.bias = chunk.base.wrapping_sub(chunk.records as u64);
+    }
+
+    #[inline(always)]
+    fn cursor(&self) -> u64 {
+        (self.at as u64).wrapping_add(self.bias)
+    }
+
+    /// Position at which the present stretch begins.
+    #[inline(always)]
+    fn base(&self) -> u64 {
+        (self.start as u64).wrapping_add(self.bias)
     }
 
     /// The cursor as it may be stored.
     #[inline(always)]
     fn resting(&self) -> u64 {
-        if self.cursor == self.base { self.left_at } else { self.cursor }
+        if self.at == self.start { self.left_at } else { self.cursor() }
+    }
+
+    #[inline(always)]
+    fn store(&self, phase: Phase) {
+        self.state.put(pack::context(self.resting(), phase as u64));
     }
 
     /// Is there room for records of `size` bytes in all (heads included), in one stretch?
     #[inline(always)]
     pub(crate) fn has_room(&self, size: u64) -> bool {
-        self.room >= size
+        (self.end as u64).wrapping_sub(self.at as u64) >= size
+    }
+
+    /// Makes the context count as active before it has a record, so that the lane is not at rest.
+    pub(crate) fn mark_active(&self) {
+        self.state.store(pack::context(self.resting(), Phase::Active as u64), Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Takes `mark_active` back if nothing was recorded.
+    pub(crate) fn mark_idle(&self) {
+        if self.resting() == 0 {
+            self.state.put(0);
+        }
     }
 
     /// Continues the log in its next chunk; false: there is none, `spill` one first.
     #[cold]
     pub(crate) fn next_chunk(&mut self) -> Result<bool> {
-        let log = Log::new(self.actor, self.index);
-        let chunks = log.chunks()?;
-        let next = if chunks.is_empty() || (self.room == 0 && self.chunk_block == 0 && self.index != 0) {
-            chunks.first().copied()
-        } else {
-            let current = chunks.iter().position(|chunk| chunk.block == self.chunk_block);
-            current.and_then(|current| chunks.get(current + 1)).copied()
+        let chunks = Log::new(*self.actor, self.index).chunks()?;
+        let next = match chunks.iter().position(|chunk| !self.start.is_null() && chunk.block == self.chunk_block) {
+            Some(current) => chunks.get(current + 1),
+            None => chunks.first(),
         };
         let Some(next) = next else { return Ok(false) };
         // Nobody reads a chunk that begins at or after the cursor.
         self.actor.space.get::<ChunkHead>(next.block)?.prev_used.put(self.resting());
-        self.enter(&next);
+        self.enter(next);
         Ok(true)
     }
 
     /// Adds a chunk from the lane's spill list, which is not empty.
     #[cold]
     pub(crate) fn add_chunk(&mut self) -> Result<()> {
-        inflight::spill(&self.actor, self.index, self.resting())
+        inflight::spill(self.actor, self.index, self.resting())
     }
 
     /// Appends a record; there is room for it.
     #[inline(always)]
     fn append(&mut self, kind: Kind, flags: u8, offset: u64, payload: *const u8, len: u64) {
         let size = len.next_multiple_of(8) + HEAD_SIZE;
-        assert!(self.room >= size, "log space is reserved before it is used");
-        // SAFETY: J: `at .. at + room` is the unused end of this context's own log and size <= room; `payload` is
-        // readable for `len` bytes by the callers below.
+        assert!(self.has_room(size), "log space is reserved before it is used");
+        // SAFETY: J: `at .. end` is the unused end of this context's own log and size fits; `payload` is readable for
+        // `len` bytes by the callers below.
         unsafe {
             copy_words(payload, self.at, len);
             let head = self.at.add((size - HEAD_SIZE) as usize).cast::<u64>();
@@ -163,66 +187,56 @@ impl<'a> Context<'a> {
             head.add(1).write(offset);
             self.at = self.at.add(size as usize);
         }
-        self.room -= size;
-        self.cursor += size;
+        compiler_fence(Ordering::SeqCst);
         crash_point!("append: written, not counted");
-        self.actor.lane.contexts[self.index].state.put(pack::context(self.cursor, Phase::Active as u64));
+        self.state.put(pack::context(self.cursor(), Phase::Active as u64));
         crash_point!("append: counted");
     }
 
-    /// Records the intent to hold an object, takes its word and makes the version odd.
+    /// Records the intent to hold an object, takes its word, waits for its readers and makes the version odd.
     ///
     /// # Errors
     /// `Deadlock` if this lane holds it already (tested before the intent); time-out. The intent is then gone.
     #[inline(always)]
-    pub(crate) fn lock(&mut self, header: &'a ObjectHeader, waiting: &mut Waiting) -> Result<()> {
-        self.lock_word(header, waiting)?;
-        let drained = lock::drain(&self.actor, header, 0, waiting);
-        if let Err(blocked) = drained {
-            self.drain_after_death(header, 0, waiting, blocked)?;
+    pub(crate) fn lock(&mut self, header: &'a ObjectHeader) -> Result<()> {
+        self.lock_over_reads(header, 0)
+    }
+
+    /// As `lock`, for an object that this lane reads `own_reads` times itself.
+    #[inline(always)]
+    pub(crate) fn lock_over_reads(&mut self, header: &'a ObjectHeader, own_reads: u64) -> Result<()> {
+        self.lock_word(header)?;
+        if header.hint.load(Ordering::SeqCst) != 0 {
+            self.drain(header, own_reads)?;
         }
         lock::open_version(header);
         crash_point!("lock: version odd");
         Ok(())
     }
 
-    /// As `lock`, for an object that this lane reads `own_reads` times itself.
-    pub(crate) fn lock_over_reads(
-        &mut self,
-        header: &'a ObjectHeader,
-        own_reads: u64,
-        waiting: &mut Waiting,
-    ) -> Result<()> {
-        self.lock_word(header, waiting)?;
-        if let Err(error) = recover::drain_readers(&self.actor, header, own_reads, waiting) {
-            self.unlock_last(header);
-            return Err(error);
-        }
-        lock::open_version(header);
-        Ok(())
+    #[cold]
+    fn drain(&mut self, header: &'a ObjectHeader, own_reads: u64) -> Result<()> {
+        let drained = recover::drain_readers(self.actor, header, own_reads, &mut Waiting::new());
+        drained.inspect_err(|_| self.unlock_last(header))
     }
 
     /// Makes the version odd and waits for the readers of an object whose word was taken with `lock_word` alone.
     pub(crate) fn begin_writing(&mut self, header: &'a ObjectHeader) -> Result<()> {
-        recover::drain_readers(&self.actor, header, 0, &mut Waiting::new())?;
+        recover::drain_readers(self.actor, header, 0, &mut Waiting::new())?;
         lock::open_version(header);
         Ok(())
     }
 
     /// Records the intent and takes the word.
     #[inline(always)]
-    pub(crate) fn lock_word(&mut self, header: &'a ObjectHeader, waiting: &mut Waiting) -> Result<()> {
+    pub(crate) fn lock_word(&mut self, header: &'a ObjectHeader) -> Result<()> {
         if self.actor.holds(&header.word) {
             return Err(Error::Deadlock);
         }
         self.append(Kind::Held, 0, self.actor.space.offset_of(header), std::ptr::null(), 0);
         crash_point!("lock: intent");
         if !lock::try_lock(&header.word, self.actor.lock_id()) {
-            let offset = self.actor.space.offset_of(header);
-            if let Err(error) = recover::acquire(&self.actor, &header.word, offset, waiting) {
-                self.drop_newest();
-                return Err(error);
-            }
+            self.wait_for(header)?;
         }
         crash_point!("lock: word taken");
         self.held += 1;
@@ -231,22 +245,10 @@ impl<'a> Context<'a> {
     }
 
     #[cold]
-    fn drain_after_death(
-        &mut self,
-        header: &'a ObjectHeader,
-        own_reads: u64,
-        waiting: &mut Waiting,
-        blocked: lock::Blocked,
-    ) -> Result<()> {
-        let settled = match blocked {
-            lock::Blocked::OwnerDead(lane) => recover::stage_one(self.actor.space, self.actor.me, lane),
-            lock::Blocked::Failed(error) => Err(error),
-        };
-        let drained = settled.and_then(|_| recover::drain_readers(&self.actor, header, own_reads, waiting));
-        if drained.is_err() {
-            self.unlock_last(header);
-        }
-        drained
+    fn wait_for(&mut self, header: &'a ObjectHeader) -> Result<()> {
+        let offset = self.actor.space.offset_of(header);
+        let taken = recover::acquire(self.actor, &header.word, offset, &mut Waiting::new());
+        taken.inspect_err(|_| self.drop_newest())
     }
 
     /// Lets the word that was locked last go, nothing having been changed under it.
@@ -262,12 +264,9 @@ impl<'a> Context<'a> {
     /// Takes the newest record, a Held without payload, off the log.
     fn drop_newest(&mut self) {
         self.only = None;
-        self.cursor -= HEAD_SIZE;
-        self.room += HEAD_SIZE;
-        // SAFETY: the record just appended lies before `at` in the same chunk.
+        // SAFETY: the record just appended lies before `at` in the same stretch.
         self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
-        let phase = if self.resting() == 0 { Phase::Idle } else { Phase::Active };
-        self.actor.lane.contexts[self.index].state.put(pack::context(self.resting(), phase as u64));
+        self.store(if self.resting() == 0 { Phase::Idle } else { Phase::Active });
     }
 
     /// Records `len` bytes at `offset`, which were live when the context began; there is room.
@@ -301,7 +300,7 @@ impl<'a> Context<'a> {
     pub(crate) fn pop(&mut self, class: usize) -> Result<u64> {
         self.allocs = true;
         let (actor, index) = (self.actor, self.index);
-        inflight::pop_to_record(&actor, index, class, |block| {
+        inflight::pop_to_record(actor, index, class, |block| {
             self.append(Kind::Alloc, class as u8, block, std::ptr::null(), 0);
         })
     }
@@ -309,7 +308,7 @@ impl<'a> Context<'a> {
     /// If the newest record is the Alloc of `block`, gives the block straight back.
     #[inline(always)]
     pub(crate) fn cancel_alloc(&mut self, class: usize, block: u64) -> Result<bool> {
-        if !self.allocs || self.cursor == self.base {
+        if !self.allocs || self.at == self.start {
             return Ok(false);
         }
         // SAFETY: a record of this stretch ends at `at`, its head lies before it.
@@ -320,18 +319,16 @@ impl<'a> Context<'a> {
         if head != head_word(Kind::Alloc, class as u8, 0) || offset != block {
             return Ok(false);
         }
-        self.cursor -= HEAD_SIZE;
-        self.room += HEAD_SIZE;
-        inflight::push_and_drop_record(&self.actor, self.index, class, block, self.resting())?;
         // SAFETY: as above.
         self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
+        inflight::push_and_drop_record(self.actor, self.index, class, block, self.resting())?;
         Ok(true)
     }
 
     /// The commit point, then versions, words and wakes. True: records are left that `finish` must pop.
     #[inline(always)]
     pub(crate) fn commit(&mut self) -> Result<bool> {
-        self.state_to(Phase::Committed);
+        self.store(Phase::Committed);
         crash_point!("commit: committed, words held");
         self.end(self.frees)
     }
@@ -340,9 +337,9 @@ impl<'a> Context<'a> {
     #[cold]
     pub(crate) fn roll_back(&mut self) -> Result<bool> {
         if self.saves {
-            recover::undo(&self.actor, self.index)?;
+            recover::undo(self.actor, self.index)?;
         }
-        self.state_to(Phase::Undone);
+        self.store(Phase::Undone);
         crash_point!("rollback: undone, words held");
         self.end(self.allocs)
     }
@@ -354,31 +351,27 @@ impl<'a> Context<'a> {
     }
 
     #[inline(always)]
-    fn state_to(&self, phase: Phase) {
-        self.actor.lane.contexts[self.index].state.put(pack::context(self.resting(), phase as u64));
-    }
-
-    #[inline(always)]
     fn end(&mut self, work_left: bool) -> Result<bool> {
         match (self.held, self.only) {
             (1, Some(header)) if !work_left => {
                 lock::close_version(header);
                 crash_point!("end: version even, word held");
-                lock::release(&header.word, self.actor.lock_id());
-                wake_changes(header);
+                if lock::release(&header.word, self.actor.lock_id()) & lock::CHANGE != 0 {
+                    wake_changes(header);
+                }
             }
             _ => {
-                close_and_release(&self.actor, self.index)?;
-                wake_changed(&self.actor, self.index)?;
+                close_and_release(self.actor, self.index)?;
+                wake_changed(self.actor, self.index)?;
             }
         }
         crash_point!("end: words free");
-        if !work_left && self.base == 0 {
-            self.actor.lane.contexts[self.index].state.put(0);
+        let more = work_left || self.base() != 0;
+        if !more {
+            self.state.put(0);
         }
-        let more = work_left || self.base != 0;
         // Nothing is left to be ended a second time.
-        (self.cursor, self.base, self.left_at) = (0, 0, 0);
+        (self.at, self.left_at) = (self.start, 0);
         Ok(more)
     }
 }
@@ -395,15 +388,11 @@ unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
 }
 
 /// Wakes those who wait for a change of the object, if any do.
-#[inline(always)]
-fn wake_changes(header: &ObjectHeader) {
-    if header.word.load(Ordering::Relaxed) & lock::CHANGE != 0 {
-        wake_changes_slow(header);
-    }
-}
-
 #[cold]
-fn wake_changes_slow(header: &ObjectHeader) {
+fn wake_changes(header: &ObjectHeader) {
+    if header.word.load(Ordering::Relaxed) & lock::CHANGE == 0 {
+        return;
+    }
     header.word.fetch_and(!lock::CHANGE, Ordering::SeqCst);
     header.change.fetch_add(1, Ordering::SeqCst);
     sys::futex_wake(&header.change, i32::MAX, lock::change_class::CHANGE);

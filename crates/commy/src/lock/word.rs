@@ -39,13 +39,14 @@ pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {
         && word.compare_exchange(seen, seen | lock_id, Ordering::SeqCst, Ordering::Relaxed).is_ok()
 }
 
-/// Lets the word go and wakes who waits for it.
+/// Lets the word go and wakes who waits for it; the word as it was.
 #[inline(always)]
-pub(crate) fn release(word: &AtomicU32, lock_id: u32) {
+pub(crate) fn release(word: &AtomicU32, lock_id: u32) -> u32 {
     let before = word.fetch_sub(lock_id, Ordering::SeqCst);
     if before & !OWNER != 0 {
         wake(word, before);
     }
+    before
 }
 
 #[cold]

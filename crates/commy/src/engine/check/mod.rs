@@ -1,24 +1,169 @@
-//! stub while the oracle is being written
-pub(crate) fn check(_: &crate::region::Space) -> Report {
-    Report { findings: vec![] }
+//! The oracle: walks a whole region and proves invariant H1, that each block is free, cached or reachable exactly
+//! once, that all counts agree with what is counted, and that every object is well-formed.
+//!
+//! It is written from the layout alone and calls nothing of `heap` and `raw` that walks, so that it does not share an
+//! error with what it checks. Any bytes do: a wrong offset becomes a finding; every walk ends because each step
+//! claims something that can be claimed once (`map`, C1) or moves through memory that was claimed.
+
+mod heap;
+mod lanes;
+mod map;
+mod objects;
+mod report;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use report::{Finding, Report};
+
+use std::fmt::Arguments;
+use std::sync::atomic::AtomicU64;
+
+use crate::journal::{OBJECT_CLASS, RUN_CLASS};
+use crate::region::layout::*;
+use crate::region::{Geometry, Space};
+use map::{Map, Use};
+
+/// Looks at a word that should be calm, in all; then whatever moves counts as damage.
+const PATIENCE: u32 = 20_000;
+
+/// Checks everything. The caller has made the region stand still (see "Freeze" in ARCHITECTURE.md).
+pub(crate) fn check(space: &Space) -> Report {
+    let mut checker = Checker {
+        space,
+        map: Map::default(),
+        report: Report::default(),
+        patience: PATIENCE,
+        spare_steps: table::SPARE_STEPS,
+    };
+    checker.header();
+    let Some(pages) = checker.extent() else { return checker.report };
+    checker.survey(pages);
+    checker.bins();
+    checker.spans();
+    checker.lanes();
+    checker.objects();
+    checker.leftovers();
+    checker.report
 }
-/// r
-#[derive(Debug)]
-pub struct Report {
-    /// f
-    pub findings: Vec<Finding>,
+
+struct Checker<'a> {
+    space: &'a Space,
+    map: Map,
+    report: Report,
+    patience: u32,
+    spare_steps: u64,
 }
-/// f
-#[derive(Debug)]
-pub struct Finding;
-impl Report {
-    /// c
-    pub fn is_clean(&self) -> bool {
-        self.findings.is_empty()
+
+impl<'a> Checker<'a> {
+    fn add(&mut self, offset: u64, rule: &'static str, detail: Arguments<'_>) {
+        self.report.add(offset, rule, detail);
     }
-}
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "stub")
+
+    /// The parts that never change, and the words of the supply and the arenas.
+    fn header(&mut self) {
+        let mut bytes = [0; HEADER_WORDS_AT as usize];
+        let read = self.space.with_file(|file| Ok((file.read_at(&mut bytes, 0)?, file.metadata()?.len)));
+        let parsed = match read {
+            Ok((read, len)) => Geometry::parse(&bytes[..read], len),
+            Err(error) => Err(error.to_string()),
+        };
+        match parsed {
+            Ok(geometry) if geometry == self.space.geometry => {}
+            Ok(_) => self.add(0, "the header has changed since the region was opened", format_args!("")),
+            Err(reason) => self.add(0, "the header is damaged", format_args!("{reason}")),
+        }
+        let words = self.space.words();
+        let (high, ready) = (words.lanes_high.peek(), words.lanes_ready.peek());
+        let limit = u64::from(self.space.geometry.lane_count);
+        if high > ready || ready > limit {
+            let detail = format_args!("{high} used, {ready} ready, at most {limit}");
+            self.add(HEADER_WORDS_AT, "the number of lanes is out of range", detail);
+        }
+        let space = self.space;
+        let arenas = (0..ARENA_COUNT).map(|index| &space.arena(index).word);
+        for word in arenas.chain([&space.supply().word]) {
+            if !self.calms(|| word.peek() & crate::lock::OWNER == 0) {
+                let rule = "the heap is locked though nobody works";
+                self.add(space.offset_of(word), rule, format_args!("word {:#x}", word.peek()));
+            }
+        }
+    }
+
+    /// Number of pages handed out, if the numbers can be relied upon.
+    fn extent(&mut self) -> Option<u64> {
+        let committed = match self.space.committed_pages() {
+            Ok(pages) => pages,
+            Err(error) => {
+                self.add(HEADER_WORDS_AT, "the heap has no end", format_args!("{error}"));
+                return None;
+            }
+        };
+        self.report.committed_bytes = committed * PAGE;
+        let supplied = self.space.supply().supplied.peek();
+        if supplied > committed {
+            let rule = "more pages are handed out than there are";
+            self.add(SUPPLY_AT, rule, format_args!("{supplied} of {committed}"));
+        }
+        let pages = supplied.min(committed);
+        self.report.free_bytes = (committed - pages) * PAGE;
+        Some(pages)
+    }
+
+    /// Waits a little for `calm`: a context that meets a freeze has taken a word for a moment, and lets it go.
+    fn calms(&mut self, calm: impl Fn() -> bool) -> bool {
+        while !calm() {
+            if self.patience == 0 {
+                return false;
+            }
+            self.patience -= 1;
+            std::thread::yield_now();
+        }
+        true
+    }
+
+    /// Gives a block to `user`; its size. A block that cannot be had is a finding that names `owner`.
+    fn claim(&mut self, block: u64, class: usize, user: Use, owner: Arguments<'_>) -> Option<u64> {
+        match self.map.claim(block, class, user) {
+            Ok(size) => {
+                let total = match user {
+                    Use::Cached => &mut self.report.cached_bytes,
+                    Use::Reachable => &mut self.report.allocated_bytes,
+                    Use::Free | Use::Nobody => &mut self.report.free_bytes,
+                };
+                *total += size;
+                Some(size)
+            }
+            Err(fault) => {
+                let separator = if fault.detail.is_empty() { "" } else { ": " };
+                self.add(block, fault.rule, format_args!("{owner}{separator}{}", fault.detail));
+                None
+            }
+        }
+    }
+
+    /// Claims a block that a container uses for `size` bytes: of exactly the class that `size` asks for, because
+    /// that is the list it will be given back to.
+    fn claim_bytes(&mut self, block: u64, size: u64, owner: Arguments<'_>) -> Option<()> {
+        let class = map::class_of_size(size);
+        let found = self.claim(block, class, Use::Reachable, owner)?;
+        if class == RUN_CLASS && found / PAGE != size.div_ceil(PAGE) {
+            self.add(block, "a page run is of another length than its content", format_args!("{owner}: {found}"));
+        }
+        (size <= found).then_some(())
+    }
+
+    /// The link of a free block of `class`.
+    fn link(&self, block: u64, class: usize) -> u64 {
+        let offset = block + if class == OBJECT_CLASS { OBJECT_LINK_AT } else { 0 };
+        self.space.get::<AtomicU64>(offset).map_or(0, Word::peek)
+    }
+
+    /// The bytes of a block that was claimed.
+    fn bytes(&self, block: u64, len: u64) -> Option<&'a [u8]> {
+        let start = self.space.resolve(block, len).ok()?;
+        // SAFETY: R1, the range was just resolved; nobody writes to the content of containers while the region stands
+        // still, which is the contract of `check`.
+        Some(unsafe { std::slice::from_raw_parts(start, len as usize) })
     }
 }

@@ -1,0 +1,58 @@
+//! Commy measured beside what a process does for itself, in the same run.
+//!
+//! A figure means little on a shared machine, a ratio of two that were taken in turns does. So each workload runs both
+//! sides in interleaved rounds ([`measure`]) and reports medians; targets are named beside them, and nothing fails when
+//! one is missed.
+
+mod arguments;
+mod machine;
+mod measure;
+mod random;
+mod report;
+mod robust_mutex;
+mod role;
+mod scratch;
+mod workloads;
+
+use arguments::{Arguments, Request};
+use report::Report;
+use std::error::Error;
+use std::process::ExitCode;
+use workloads::WORKLOADS;
+
+/// What may go wrong in a workload: anything, and then it ends.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// The whole command: measures what the arguments ask for.
+pub fn run() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match words.first().is_some_and(|word| word == role::COMMAND) {
+        true => role::play(&words[1..]),
+        false => measure_all(&words),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure_all(words: &[String]) -> Outcome {
+    let arguments = match Arguments::parse(words)? {
+        Request::Measure(arguments) => arguments,
+        Request::Help => {
+            print!("{}", arguments::help());
+            return Ok(());
+        }
+    };
+    machine::keep_freed_memory();
+    let mut report = Report::begin(machine::describe());
+    for workload in WORKLOADS.iter().filter(|workload| arguments.selects(workload.name)) {
+        report.workload(workload.name);
+        (workload.run)(&arguments, &mut report).map_err(|error| format!("{}: {error}", workload.name))?;
+    }
+    report.end(arguments.markdown);
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! What the benches ask of the operating system.
+
+use std::fs;
+use std::time::Duration;
+
+/// Processor time of the calling thread.
+#[inline(always)]
+pub(crate) fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is room for one timespec; every Linux knows the clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// From here on what is freed stays with the process, as pages stay with a region: both sides then find their memory
+/// warm. (Left alone, glibc maps each large table anew and gives it back.)
+pub(crate) fn keep_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    for parameter in [libc::M_MMAP_THRESHOLD, libc::M_TRIM_THRESHOLD] {
+        // SAFETY: sets a number; one thread runs.
+        unsafe { libc::mallopt(parameter, 1 << 30) };
+    }
+}
+
+/// Processor, cores, load and huge pages: what a reader of the figures wants to know.
+pub(crate) fn describe() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let information = read("/proc/cpuinfo");
+    let model = information.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = read("/proc/loadavg").split(' ').next().unwrap_or_default().to_string();
+    let huge = |file: &str| {
+        let modes = read(&format!("/sys/kernel/mm/transparent_hugepage/{file}"));
+        modes.split(['[', ']']).nth(1).unwrap_or("?").to_string()
+    };
+    let (private, shared) = (huge("enabled"), huge("shmem_enabled"));
+    let model = model.unwrap_or("unknown processor");
+    format!("{cores} x {model}, load {load}; huge pages: private {private}, shared {shared}")
+}

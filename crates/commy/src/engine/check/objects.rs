@@ -1,0 +1,279 @@
+//! Objects: from every header to all that it owns, and the directory against the named ones.
+
+use std::fmt::Arguments;
+
+use super::Checker;
+use super::map::{Content, Use, size_of_class};
+use crate::journal::OBJECT_CLASS;
+use crate::lock::OWNER;
+use crate::raw::ContainerKind;
+use crate::region::layout::*;
+
+/// Flag of a shape: the key of a table is a text.
+const TEXT_KEY: u64 = 1;
+/// Bytes of a string's slot; up to 15 of them are content.
+pub(super) const STRING_SLOT: usize = 16;
+const INLINE: usize = 15;
+/// The tag, in the last byte, of a string that has a block.
+const HEAP_TAG: u8 = 0x80;
+/// At most this many owned strings in one slot, this long a schema.
+const MAX_OWNED: usize = 256;
+const MAX_TEXT: usize = 1 << 20;
+
+/// A live object's words, read once.
+pub(super) struct Object {
+    pub(super) at: u64,
+    kind: u64,
+    pub(super) text_key: bool,
+    pub(super) key_size: u64,
+    pub(super) slot_size: u64,
+    /// Where in a slot the strings are that it owns; they do not overlap.
+    pub(super) owned: Vec<usize>,
+    pub(super) data: u64,
+    pub(super) len: u64,
+    pub(super) capacity: u64,
+    pub(super) aux0: u64,
+    pub(super) seed: u64,
+}
+
+impl<'a> Checker<'a> {
+    /// All headers, in the order of their offsets.
+    pub(super) fn objects(&mut self) {
+        // Outer: is it there? Inner: is it in order?
+        let (mut named, mut directory) = (Vec::new(), None);
+        let root = self.space.geometry.root_header;
+        for number in 0..self.map.parts.len() {
+            let part = &self.map.parts[number];
+            let (start, count) = match &part.content {
+                Content::Span(span) if span.class == OBJECT_CLASS => (self.space.page_offset(part.page), span.carved),
+                _ => continue,
+            };
+            for at in (0..count).map(|index| start + index * size_of_class(OBJECT_CLASS)) {
+                let Ok(header) = self.space.get::<ObjectHeader>(at) else { continue };
+                self.locks(at, header);
+                if header.descriptor.peek() == 0 {
+                    continue;
+                }
+                self.claim(at, OBJECT_CLASS, Use::Reachable, format_args!("a live object"));
+                let is_named = header.owner.peek() == 0;
+                if at == root && is_named {
+                    directory = Some(self.object(at, header));
+                    continue;
+                }
+                self.report.objects += 1;
+                if is_named {
+                    named.push(at);
+                }
+                self.object(at, header);
+            }
+        }
+        match directory {
+            Some(Some(directory)) => self.directory(&directory, &named),
+            Some(None) => {}
+            // Before the first page is handed out there is none.
+            None if self.map.parts.is_empty() => {}
+            None => self.add(root, "the directory of names is missing", format_args!("")),
+        }
+    }
+
+    /// The part of a header that outlives its object.
+    fn locks(&mut self, at: u64, header: &ObjectHeader) {
+        if !self.calms(|| header.word.peek() & OWNER == 0) {
+            let rule = "an object is locked though nobody works";
+            self.add(at, rule, format_args!("word {:#x}", header.word.peek()));
+        }
+        if !self.calms(|| header.version.peek().is_multiple_of(2)) {
+            let rule = "an object is being written though nobody works";
+            self.add(at, rule, format_args!("version {}", header.version.peek()));
+        }
+    }
+
+    /// A live object and all that it owns. The object, if everything about it is in order.
+    fn object(&mut self, at: u64, header: &ObjectHeader) -> Option<Object> {
+        let before = self.report.count();
+        self.stamp(at, header.raw.stamp.peek());
+        let object = self.describe(at, header)?;
+        if object.kind == ContainerKind::HashMap as u64 {
+            self.table(&object);
+        } else {
+            self.array(&object);
+        }
+        (self.report.count() == before).then_some(object)
+    }
+
+    /// "Saved by this context" must not be said of a context that is still to come: it would save nothing.
+    fn stamp(&mut self, at: u64, stamp: u64) {
+        let (lane, counter) = (stamp >> 48, stamp & ((1 << 48) - 1));
+        let reached = self.space.lane(lane as u32).map_or(0, |lane| lane.stamp_counter.peek());
+        if counter > reached {
+            let detail = format_args!("lane {lane}, {counter}, but it has come to {reached} only");
+            self.add(at + OBJECT_RAW_AT, "a stamp is from the future", detail);
+        }
+    }
+
+    /// The descriptor, which must agree with the raw header's shape.
+    fn describe(&mut self, at: u64, header: &ObjectHeader) -> Option<Object> {
+        let (block, len) = (header.descriptor.peek(), header.descriptor_len.peek());
+        self.claim_bytes(block, len, format_args!("descriptor of object {at}"))?;
+        let bytes = self.bytes(block, len)?;
+        let raw = &header.raw;
+        let shape = raw.shape.peek();
+        let mut wrong = |rule, detail: Arguments<'_>| {
+            self.add(block, rule, format_args!("object {at}: {detail}"));
+            None
+        };
+        let Some((said, owned, text)) = decode(bytes) else {
+            return wrong("a descriptor is malformed", format_args!("{len} bytes"));
+        };
+        if said != shape {
+            return wrong("a descriptor contradicts its object", format_args!("shape {said:#x}, not {shape:#x}"));
+        }
+        if let Err(error) = std::str::from_utf8(text) {
+            return wrong("a schema is no UTF-8", format_args!("{error}"));
+        }
+        let (kind, flags, key_size, slot_size) = (shape & 0xff, shape >> 8 & 0xff, shape >> 16 & 0xffff, shape >> 32);
+        let is_known = [ContainerKind::Vec, ContainerKind::Box, ContainerKind::String, ContainerKind::HashMap]
+            .iter()
+            .any(|known| *known as u64 == kind);
+        let is_table = kind == ContainerKind::HashMap as u64;
+        let fits = match (is_table, flags) {
+            (true, 0) => key_size <= slot_size,
+            (true, TEXT_KEY) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
+            (false, 0) => key_size == 0 && (kind != ContainerKind::String as u64 || slot_size == 1),
+            _ => false,
+        };
+        let starts = owned.iter().scan(0, |end, at| Some(*at >= std::mem::replace(end, *at + STRING_SLOT)));
+        let apart = starts.fold(true, |all, one| all && one);
+        let ends = owned.last().map_or(0, |last| (last + STRING_SLOT) as u64);
+        if !is_known || !fits || !apart || ends > slot_size {
+            return wrong("a shape is impossible", format_args!("shape {shape:#x}, strings at {owned:?}"));
+        }
+        Some(Object {
+            at,
+            kind,
+            text_key: flags == TEXT_KEY,
+            key_size,
+            slot_size,
+            owned,
+            data: raw.data.peek(),
+            len: raw.len.peek(),
+            capacity: raw.capacity.peek(),
+            aux0: raw.aux0.peek(),
+            seed: raw.aux1.peek(),
+        })
+    }
+
+    /// The block of an object's content: there is one exactly if there is a capacity.
+    pub(super) fn content(&mut self, object: &Object, size: Option<u64>) -> Option<&'a [u8]> {
+        let Object { at, data, len, capacity, .. } = object;
+        if *data == 0 || *capacity == 0 {
+            if *data != 0 || *capacity != 0 || *len != 0 {
+                let detail = format_args!("object {at}: {len} of {capacity} slots at {data}");
+                self.add(at + OBJECT_RAW_AT, "an empty container has a content", detail);
+            }
+            return None;
+        }
+        let Some(size) = size else {
+            let detail = format_args!("object {at}: {capacity}");
+            self.add(at + OBJECT_RAW_AT, "a capacity is impossible", detail);
+            return None;
+        };
+        self.claim_bytes(*data, size, format_args!("content of object {at}"))?;
+        self.bytes(*data, size)
+    }
+
+    /// A vector, a string or a box.
+    fn array(&mut self, object: &Object) {
+        let size = object.capacity.checked_mul(object.slot_size.max(1));
+        let Some(content) = self.content(object, size) else { return };
+        let (at, len, capacity) = (object.at, object.len, object.capacity);
+        if len > capacity {
+            let detail = format_args!("object {at}: {len} of {capacity}");
+            return self.add(at + OBJECT_RAW_AT, "a container is longer than its capacity", detail);
+        }
+        // Inside the content, because len <= capacity.
+        let live = &content[..(len * object.slot_size) as usize];
+        if object.kind == ContainerKind::String as u64
+            && let Err(error) = std::str::from_utf8(live)
+        {
+            self.add(object.data, "a text is no UTF-8", format_args!("object {at}: {error}"));
+        }
+        if !object.owned.is_empty() {
+            for slot in live.chunks_exact(object.slot_size as usize) {
+                self.strings(object, slot);
+            }
+        }
+    }
+
+    /// The strings that a live slot owns.
+    pub(super) fn strings(&mut self, object: &Object, slot: &[u8]) {
+        for place in &object.owned {
+            let Some(string) = slot.get(*place..*place + STRING_SLOT) else { continue };
+            let owner = format_args!("string of object {}", object.at);
+            match StringSlot::of(string) {
+                Some(StringSlot::Inline(len)) if string[len..INLINE].iter().all(|byte| *byte == 0) => {}
+                Some(StringSlot::Block { block, len }) => {
+                    self.claim_bytes(block, len, owner);
+                }
+                _ => self.add(object.data, "a string is malformed", format_args!("{owner}: {string:02x?}")),
+            }
+        }
+    }
+
+    /// What a string holds; `None` if it cannot be read.
+    pub(super) fn text<'s>(&self, slot: &'s [u8]) -> Option<&'s [u8]>
+    where
+        'a: 's,
+    {
+        match StringSlot::of(slot)? {
+            StringSlot::Inline(len) => slot.get(..len),
+            StringSlot::Block { block, len } => self.bytes(block, len),
+        }
+    }
+}
+
+/// A string's slot, taken apart.
+enum StringSlot {
+    Inline(usize),
+    Block { block: u64, len: u64 },
+}
+
+impl StringSlot {
+    fn of(slot: &[u8]) -> Option<StringSlot> {
+        let tag = *slot.get(INLINE)?;
+        if usize::from(tag) <= INLINE {
+            return Some(StringSlot::Inline(tag.into()));
+        }
+        let (block, len) = (word(slot, 0)?, word(slot, 8)? & !(0xff << 56));
+        (tag == HEAP_TAG && len > INLINE as u64).then_some(StringSlot::Block { block, len })
+    }
+}
+
+/// The word at `at`.
+pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+/// The parts of a descriptor: shape, places of owned strings in ascending order, schema.
+fn decode(bytes: &[u8]) -> Option<(u64, Vec<usize>, &[u8])> {
+    let head = word(bytes, 0)?;
+    let (text_len, owned_count) = (pack::low(head) as usize, pack::high(head) as usize);
+    let shape = word(bytes, 8)?;
+    if owned_count > MAX_OWNED || text_len > MAX_TEXT {
+        return None;
+    }
+    let entries = bytes.get(16..16 + owned_count * 4)?;
+    let start = (16 + entries.len()).next_multiple_of(8);
+    let text = bytes.get(start..).filter(|text| text.len() == text_len)?;
+    let mut owned = Vec::with_capacity(owned_count);
+    for entry in entries.chunks_exact(4) {
+        let entry = u32::from_le_bytes(entry.try_into().ok()?);
+        let place = (entry >> 8) as usize;
+        if entry & 0xff != 1 || !place.is_multiple_of(8) {
+            return None;
+        }
+        owned.push(place);
+    }
+    owned.sort_unstable();
+    Some((shape, owned, text))
+}

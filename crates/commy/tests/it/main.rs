@@ -1,0 +1,3 @@
+//! The promises of the library, one module for each.
+
+mod layers;
