@@ -35,7 +35,7 @@ pub struct StringWriteGuard<'a> {
     marker: PhantomData<*mut ()>,
 }
 
-fn vector<'a>(context: &Context<'a>, raw: &'a RawHeader) -> Vector<'a> {
+fn vector<'a>(context: &Context, raw: &'a RawHeader) -> Vector<'a> {
     Vector::new(context.actor.space, raw, 1)
 }
 

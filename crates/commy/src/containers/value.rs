@@ -1,7 +1,8 @@
 //! What may stand in a container, how it is lent, copied out and stored.
 
 use crate::journal::Context;
-use crate::raw::{Image, Place, Slot, SlotMut};
+use crate::raw::{Image, Place, Slot, SlotMut, Tail};
+use crate::region::layout::RawHeader;
 use crate::{Error, Plain, Result};
 
 /// Fetches the content of a string slot during a copy. `None`: the copy was torn, try again.
@@ -41,6 +42,12 @@ pub trait Store<V: Value> {
     /// Writes it to a slot; blocks come first, so a failure leaves the slot as it was.
     #[doc(hidden)]
     fn store(&self, context: &mut Context, slot: &SlotMut) -> Result<()>;
+    /// Appends it to a vector that has room, if that needs nothing but a copy.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn append(&self, _tail: &mut Tail, _raw: &RawHeader) -> bool {
+        false
+    }
 }
 
 fn invalid() -> Error {
@@ -77,6 +84,11 @@ impl<T: Plain> Store<T> for T {
     fn store(&self, _context: &mut Context, slot: &SlotMut) -> Result<()> {
         slot.put_plain(self);
         Ok(())
+    }
+
+    #[inline(always)]
+    fn append(&self, tail: &mut Tail, raw: &RawHeader) -> bool {
+        tail.push(raw, self)
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut, Index, IndexMut};
 use super::value::{Store, Value, take_locked};
 use super::vec::{pop_in, push_in, set_in, slot_size, truncate_in};
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{Place, Vector, release_blocks};
+use crate::raw::{Place, Tail, Vector, release_blocks};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Error, Plain, Result};
@@ -20,6 +20,8 @@ pub struct VecReadGuard<'a, T> {
 /// A vector that only the holder may change.
 pub struct VecWriteGuard<'a, T> {
     lock: WriteLock<'a>,
+    /// Where the next push may go without a question; whatever else is done forgets it.
+    tail: Tail,
     marker: PhantomData<(*mut (), T)>,
 }
 
@@ -164,11 +166,7 @@ impl<'a, T: Value> VecReadGuard<'a, T> {
 
 impl<'a, T: Value> VecWriteGuard<'a, T> {
     pub(super) fn new(lock: WriteLock<'a>) -> Self {
-        VecWriteGuard { lock, marker: PhantomData }
-    }
-
-    fn parts(&self) -> (&'a Space, &'a RawHeader) {
-        (self.lock.space(), self.lock.raw())
+        VecWriteGuard { lock, tail: Tail::NONE, marker: PhantomData }
     }
 
     /// Appends a value.
@@ -178,7 +176,25 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     #[inline]
     pub fn push(&mut self, value: impl Store<T>) -> Result<()> {
         let raw = self.lock.raw();
-        self.lock.with(|context| push_in::<T>(context, raw, &value))
+        if value.append(&mut self.tail, raw) {
+            return Ok(());
+        }
+        self.push_slowly(&value)
+    }
+
+    #[cold]
+    fn push_slowly(&mut self, value: &impl Store<T>) -> Result<()> {
+        let raw = self.lock.raw();
+        self.tail = Tail::NONE;
+        self.lock.with(|context| push_in::<T>(context, raw, value))?;
+        self.tail = self.vector().tail();
+        Ok(())
+    }
+
+    /// Before anything but a push.
+    fn other(&mut self) -> (&'a Space, &'a RawHeader) {
+        self.tail = Tail::NONE;
+        (self.lock.space(), self.lock.raw())
     }
 
     /// Takes the last value.
@@ -186,7 +202,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn pop(&mut self) -> Result<Option<T>> {
-        let raw = self.lock.raw();
+        let (_, raw) = self.other();
         self.lock.with(|context| pop_in(context, raw))
     }
 
@@ -195,7 +211,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn set(&mut self, index: usize, value: impl Store<T>) -> Result<bool> {
-        let raw = self.lock.raw();
+        let (_, raw) = self.other();
         self.lock.with(|context| set_in(context, raw, index as u64, &value))
     }
 
@@ -204,8 +220,8 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push); the guard is then rolled back at its end, because some are there and some are not.
     pub fn extend<S: Store<T>>(&mut self, values: impl IntoIterator<Item = S>) -> Result<()> {
+        let (_, raw) = self.other();
         let bomb = Bomb(&self.lock);
-        let raw = self.lock.raw();
         for value in values {
             self.lock.with(|context| push_in::<T>(context, raw, &value))?;
         }
@@ -218,7 +234,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// `InvalidArgument` beyond the end; as [`push`](Self::push).
     pub fn insert(&mut self, index: usize, value: impl Store<T>) -> Result<()> {
-        let (space, raw) = self.parts();
+        let (space, raw) = self.other();
         self.lock.with(|context| {
             let vector = Vector::new(space, raw, slot_size::<T>());
             let (index, len) = (index as u64, vector.len());
@@ -252,7 +268,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     }
 
     fn take(&mut self, index: usize, close: impl FnOnce(&Vector, u64, u64) -> Result<()>) -> Result<Option<T>> {
-        let (space, raw) = self.parts();
+        let (space, raw) = self.other();
         self.lock.with(|context| {
             let vector = Vector::new(space, raw, slot_size::<T>());
             let (index, len) = (index as u64, vector.len());
@@ -274,7 +290,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn truncate(&mut self, len: usize) -> Result<()> {
-        let raw = self.lock.raw();
+        let (_, raw) = self.other();
         self.lock.with(|context| truncate_in::<T>(context, raw, len as u64))
     }
 
@@ -291,7 +307,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn reserve(&mut self, more: usize) -> Result<()> {
-        let (space, raw) = self.parts();
+        let (space, raw) = self.other();
         self.lock.with(|context| Vector::new(space, raw, slot_size::<T>()).reserve(context, more as u64))
     }
 
@@ -300,7 +316,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push); the guard is then rolled back at its end.
     pub fn retain(&mut self, mut keep: impl FnMut(T::Ref<'_>) -> bool) -> Result<()> {
-        let (space, raw) = self.parts();
+        let (space, raw) = self.other();
         let bomb = Bomb(&self.lock);
         let vector = Vector::new(space, raw, slot_size::<T>());
         let (mut kept, len) = (0, vector.len());
@@ -345,6 +361,7 @@ impl<T: Plain> VecWriteGuard<'_, T> {
     /// # Errors
     /// `OutOfSpace`, `RolledBack`.
     pub fn try_as_mut_slice(&mut self) -> Result<&mut [T]> {
+        self.other();
         let vector = self.vector();
         self.lock.with(|context| vector.open_from(context, 0))?;
         self.vector().lend_slice_mut()
@@ -355,6 +372,7 @@ impl<T: Plain> VecWriteGuard<'_, T> {
     /// # Errors
     /// `OutOfSpace`, `RolledBack`.
     pub fn get_mut(&mut self, index: usize) -> Result<Option<&mut T>> {
+        self.other();
         let vector = self.vector();
         if index as u64 >= vector.len() {
             return Ok(None);

@@ -215,7 +215,7 @@ impl Attachment {
         }
         let lane = state.lanes.swap_remove(place);
         drop(state);
-        self.give_up(&lane.0.actor);
+        self.give_up(lane.0.actor);
     }
 
     /// Empties the caches of a lane at rest and frees it.
@@ -241,9 +241,9 @@ impl Drop for Attachment {
         // No borrow outlives the region, so guards that were leaked end here: what they changed is undone.
         for Registered(lane) in lanes {
             if lane.live.get() > 0 {
-                let _ = settle_lane(&lane.actor).and_then(|()| reaper::stage_two(&lane.actor));
+                let _ = settle_lane(lane.actor).and_then(|()| reaper::stage_two(lane.actor));
             } else {
-                self.give_up(&lane.actor);
+                self.give_up(lane.actor);
             }
         }
         let Some(claim) = claim else { return };

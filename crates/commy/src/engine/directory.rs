@@ -51,7 +51,7 @@ pub(super) fn found(attachment: &Attachment) -> Result<()> {
 
 /// Takes a header from the heap and makes it an object of `descriptor`'s shape, empty; its word stays held.
 fn new_object<'a>(
-    context: &mut Context<'a>,
+    context: &mut Context,
     descriptor: &Descriptor,
     owner: u64,
     space: &'a Space,

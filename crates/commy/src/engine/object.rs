@@ -159,15 +159,11 @@ impl Object {
     #[inline(always)]
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Context, &RawHeader) -> Result<R>) -> Result<R> {
         let lane = self.attachment.lane()?;
-        let index = lane.take_context()?;
-        // Built in place: it is moved nowhere.
-        let context = Context::begin(&lane.actor, index);
-        let mut operation = Operation { context, attachment: &self.attachment, lane, done: false };
+        let mut operation = Operation::begin(&self.attachment, lane)?;
         operation.lock(self.header())?;
         self.check_generation()?;
-        let result = change(&mut operation.context, &self.header().raw)?;
-        operation.done = true;
-        commit(&mut operation.context)?;
+        let result = change(operation.context, &self.header().raw)?;
+        operation.commit()?;
         Ok(result)
     }
 
@@ -188,7 +184,7 @@ impl Object {
         if lane.actor.holds(&header.word) {
             return Err(Error::Deadlock);
         }
-        if let Some(published) = lock::publish_again(&lane.actor, offset) {
+        if let Some(published) = lock::publish_again(lane.actor, offset) {
             return Ok(ReadLock::new(header, self.space(), lane, published));
         }
         let guard = GuardContext::begin(lane)?;
@@ -198,7 +194,7 @@ impl Object {
                 make_room(&self.attachment, lane, context)?;
             }
             context.lock_word(header)?;
-            let published = self.check_generation().and_then(|()| lock::publish(&lane.actor, header));
+            let published = self.check_generation().and_then(|()| lock::publish(lane.actor, header));
             crash_point!("read: published, word held");
             context.unlock_last(header);
             published
@@ -281,11 +277,11 @@ pub(super) fn retire(context: &mut Context, header: &ObjectHeader) -> Result<()>
 
 /// Takes an object's lock as the first of a context, unless somebody wants the heap to stand still.
 #[inline(always)]
-pub(super) fn lock_first<'a>(
+pub(super) fn lock_first(
     attachment: &Attachment,
     lane: &ThreadLane,
-    context: &mut Context<'a>,
-    header: &'a ObjectHeader,
+    context: &mut Context,
+    header: &ObjectHeader,
 ) -> Result<()> {
     if !context.has_room(RESERVE) {
         make_room(attachment, lane, context)?;
@@ -298,7 +294,7 @@ pub(super) fn lock_first<'a>(
 }
 
 #[cold]
-fn wait_frozen<'a>(attachment: &Attachment, context: &mut Context<'a>, header: &'a ObjectHeader) -> Result<()> {
+fn wait_frozen(attachment: &Attachment, context: &mut Context, header: &ObjectHeader) -> Result<()> {
     while attachment.space().words().freeze.load(Ordering::SeqCst) != 0 {
         context.unlock_last(header);
         attachment.wait_for_thaw()?;
@@ -327,9 +323,9 @@ pub(super) fn make_room(attachment: &Attachment, lane: &ThreadLane, context: &mu
     context.reserve_log(RESERVE).inspect_err(|_| context.mark_idle())
 }
 
-/// The context of one handle operation, on the stack. Dropping it undoes what was not committed.
+/// One handle operation. Dropping it undoes what was not committed.
 pub(super) struct Operation<'a> {
-    pub(super) context: Context<'a>,
+    pub(super) context: &'a mut Context,
     attachment: &'a Attachment,
     lane: &'a ThreadLane,
     done: bool,
@@ -339,18 +335,21 @@ impl<'a> Operation<'a> {
     #[inline(always)]
     pub(super) fn begin(attachment: &'a Attachment, lane: &'a ThreadLane) -> Result<Operation<'a>> {
         let index = lane.take_context()?;
-        Ok(Operation { context: Context::begin(&lane.actor, index), attachment, lane, done: false })
+        // SAFETY: T1: the context was not in use, so this is the only reference until `drop_context`.
+        let context = unsafe { &mut *lane.context_cell(index).get() };
+        context.begin();
+        Ok(Operation { context, attachment, lane, done: false })
     }
 
     #[inline(always)]
-    pub(super) fn lock(&mut self, header: &'a ObjectHeader) -> Result<()> {
-        lock_first(self.attachment, self.lane, &mut self.context, header)
+    pub(super) fn lock(&mut self, header: &ObjectHeader) -> Result<()> {
+        lock_first(self.attachment, self.lane, self.context, header)
     }
 
     #[inline(always)]
     pub(super) fn commit(mut self) -> Result<()> {
         self.done = true;
-        commit(&mut self.context)
+        commit(self.context)
     }
 }
 
@@ -358,7 +357,7 @@ impl Drop for Operation<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.done {
-            undo(&mut self.context);
+            undo(self.context);
         }
         self.lane.drop_context(self.context.index);
     }
@@ -402,10 +401,8 @@ pub(super) struct GuardContext<'a> {
 impl<'a> GuardContext<'a> {
     pub(super) fn begin(lane: &'a ThreadLane) -> Result<GuardContext<'a>> {
         let index = lane.take_context()?;
-        // SAFETY: T1: the lane outlives every guard of its thread; 'static never shows outside of `with`.
-        let actor: &'static crate::process::Actor<'static> = unsafe { &*std::ptr::from_ref(&lane.actor) };
-        // SAFETY: T1; the context was not in use, so nobody refers to its cell.
-        unsafe { *lane.context_cell(index).get() = Some(Context::begin(actor, index)) };
+        // SAFETY: T1: the context was not in use, so nobody refers to its cell.
+        unsafe { &mut *lane.context_cell(index).get() }.begin();
         lane.live.set(lane.live.get() + 1);
         let fork_epoch = sys::fork_epoch();
         Ok(GuardContext { lane, index, panicking: std::thread::panicking(), fork_epoch, in_use: Cell::new(false) })
@@ -413,14 +410,10 @@ impl<'a> GuardContext<'a> {
 
     /// Works with the context.
     #[inline(always)]
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Context<'a>) -> R) -> R {
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Context) -> R) -> R {
         assert!(!self.in_use.replace(true), "no user code runs while the log is written");
-        // SAFETY: T1; `in_use` makes this the only reference. The context's own borrows live as long as the region.
-        let context = unsafe { &mut *self.lane.context_cell(self.index).get() };
-        // SAFETY: `Context` is invariant in nothing but the lifetime of the mapping, which outlives 'a and is shortened.
-        let context: &mut Option<Context<'a>> =
-            unsafe { &mut *std::ptr::from_mut(context).cast::<Option<Context<'a>>>() };
-        let result = work(context.as_mut().expect("a guard has a context"));
+        // SAFETY: T1; `in_use` makes this the only reference.
+        let result = work(unsafe { &mut *self.lane.context_cell(self.index).get() });
         self.in_use.set(false);
         result
     }
@@ -518,7 +511,7 @@ impl<'a> WriteLock<'a> {
     /// # Errors
     /// `RolledBack` if an earlier call of this guard or its transaction failed half-way.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Context<'a>) -> Result<R>) -> Result<R> {
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Context) -> Result<R>) -> Result<R> {
         self.guard().with(|context| if context.doomed { Err(Error::RolledBack) } else { work(context) })
     }
 
@@ -573,7 +566,7 @@ impl Drop for ReadLock<'_> {
         if let Hold::Cell { lane, published, fork_epoch } = &self.hold
             && *fork_epoch == sys::fork_epoch()
         {
-            lock::unpublish(&lane.actor, self.header, *published);
+            lock::unpublish(lane.actor, self.header, *published);
             lane.live.set(lane.live.get() - 1);
         }
     }

@@ -132,7 +132,7 @@ pub(super) fn all_headers(attachment: &Attachment) -> Result<Vec<u64>> {
     // recovery of a lane releases the supply by `held_supply`.
     let held = &lane.actor.lane.heap.held_supply;
     held.put(offset);
-    let taken = journal::acquire(&lane.actor, &supply.word, offset, &mut Waiting::new());
+    let taken = journal::acquire(lane.actor, &supply.word, offset, &mut Waiting::new());
     let spans = taken.and_then(|()| {
         let spans = header_spans(space);
         crate::lock::release(&supply.word, lane.actor.lock_id());

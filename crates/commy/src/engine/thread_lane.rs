@@ -14,13 +14,19 @@ use crate::{Error, Result, sys};
 
 /// One thread's lane in one region.
 pub(crate) struct ThreadLane {
-    pub(crate) actor: Actor<'static>,
+    pub(crate) actor: &'static Actor<'static>,
     /// Bit n: context n is in use.
     busy: Cell<u32>,
     /// Guards and operations that are alive.
     pub(super) live: Cell<u32>,
-    /// The contexts of guards; a handle operation keeps its own on the stack.
-    contexts: [UnsafeCell<Option<Context<'static>>>; CONTEXT_COUNT],
+    contexts: [UnsafeCell<Context>; CONTEXT_COUNT],
+}
+
+impl Drop for ThreadLane {
+    fn drop(&mut self) {
+        // SAFETY: made by `Box::leak` in `new`; the contexts, which alone refer to it, are not used any more.
+        drop(unsafe { Box::from_raw(std::ptr::from_ref(self.actor).cast_mut()) });
+    }
 }
 
 /// A lane in the attachment's list. `Send`: only the owning thread, or one that knows it has ended, touches the inside.
@@ -70,7 +76,8 @@ pub(super) fn forget_current() {
 
 impl ThreadLane {
     pub(super) fn new(actor: Actor<'static>) -> ThreadLane {
-        let contexts = std::array::from_fn(|_| UnsafeCell::new(None));
+        let actor: &'static Actor<'static> = Box::leak(Box::new(actor));
+        let contexts = std::array::from_fn(|index| UnsafeCell::new(Context::at_rest(actor, index)));
         ThreadLane { actor, busy: Cell::new(0), live: Cell::new(0), contexts }
     }
 
@@ -143,7 +150,7 @@ impl ThreadLane {
     }
 
     /// The place of the context of a guard.
-    pub(crate) fn context_cell(&self, index: usize) -> &UnsafeCell<Option<Context<'static>>> {
+    pub(crate) fn context_cell(&self, index: usize) -> &UnsafeCell<Context> {
         &self.contexts[index]
     }
 }

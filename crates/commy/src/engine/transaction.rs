@@ -61,7 +61,7 @@ impl Drop for Objects<'_> {
         let Ok(lane) = self.attachment.lane() else { return };
         for entry in self.entries.get_mut() {
             if let (Some(published), Ok(header)) = (entry.published, self.attachment.space().get(entry.header)) {
-                lock::unpublish(&lane.actor, header, published);
+                lock::unpublish(lane.actor, header, published);
             }
         }
     }
@@ -163,7 +163,7 @@ impl<'r> Transaction<'r> {
 
     fn publish(&self, object: &Object) -> Result<usize> {
         let header = self.header_of(object)?;
-        let actor = &self.guard.lane().actor;
+        let actor = self.guard.lane().actor;
         if let Some(published) = lock::publish_again(actor, self.attachment.space().offset_of(header)) {
             return Ok(self.add(header, false, Some(published)));
         }

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// Longest payload of one Save record; longer stretches become several.
 const SAVE_PIECE: u64 = 1024;
 
-impl Context<'_> {
+impl Context {
     /// Makes room for records of `size` bytes in all, heads included (at most 4 KiB).
     #[inline(always)]
     pub(crate) fn reserve_log(&mut self, size: u64) -> Result<()> {

@@ -13,6 +13,7 @@
 //! idle       state = 0
 //! ```
 
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
 
 use super::log::{Chunk, ChunkHead, HEAD_SIZE, Kind, Log, head_word};
@@ -45,14 +46,17 @@ impl Phase {
     }
 }
 
-/// A context of this thread, between begin and idle. Dropping it does nothing: whoever owns it ends it.
+/// A context of a thread. It stays where its lane has it and is used again and again: most of its words never change.
+///
+/// The lifetime of the mapping does not show in it: it lives in the lane of a thread, which is gone before the mapping
+/// (T1), and hands out nothing that outlives an operation.
 #[doc(hidden)]
-pub struct Context<'a> {
-    pub(crate) actor: &'a Actor<'a>,
+pub struct Context {
+    pub(crate) actor: &'static Actor<'static>,
     pub(crate) index: usize,
     /// The stamp that marks what this context has saved.
     pub(crate) stamp: u64,
-    state: &'a AtomicU64,
+    state: &'static AtomicU64,
     /// The present stretch of the log: its first byte, where the next record goes, its end.
     start: *mut u8,
     at: *mut u8,
@@ -64,7 +68,7 @@ pub struct Context<'a> {
     chunk_block: u64,
     /// Objects held; with exactly one, `only` is it and ending needs no walk through the log.
     held: u32,
-    only: Option<&'a ObjectHeader>,
+    only: Option<NonNull<ObjectHeader>>,
     /// Are there records that ask for work after the commit or the rollback?
     frees: bool,
     allocs: bool,
@@ -73,26 +77,19 @@ pub struct Context<'a> {
     pub(crate) doomed: bool,
 }
 
-impl<'a> Context<'a> {
-    /// Begins context `index`, which is idle.
-    #[inline(always)]
-    pub(crate) fn begin(actor: &'a Actor<'a>, index: usize) -> Context<'a> {
+impl Context {
+    /// Context `index` of a lane, at rest.
+    pub(crate) fn at_rest(actor: &'static Actor<'static>, index: usize) -> Context {
         let lane = actor.lane;
-        let counter = (lane.stamp_counter.peek() + 1) & ((1 << 48) - 1);
-        // Raised before first use: a stamp never marks two contexts.
-        lane.stamp_counter.put(counter);
-        let inline = lane.inline_log.as_ptr().cast::<u8>().cast_mut();
-        // Context 0 begins in the lane; the others enter their first chunk when they need room.
-        let (start, room) = if index == 0 { (inline, INLINE_LOG_SIZE as usize) } else { (std::ptr::null_mut(), 0) };
-        Context {
+        let mut context = Context {
             actor,
             index,
-            stamp: (u64::from(actor.id) << 48) | counter,
+            stamp: 0,
             state: &lane.contexts[index].state,
-            start,
-            at: start,
-            end: start.wrapping_add(room),
-            bias: 0u64.wrapping_sub(start as u64),
+            start: std::ptr::null_mut(),
+            at: std::ptr::null_mut(),
+            end: std::ptr::null_mut(),
+            bias: 0,
             left_at: 0,
             chunk_block: 0,
             held: 0,
@@ -101,7 +98,32 @@ impl<'a> Context<'a> {
             allocs: false,
             saves: false,
             doomed: false,
-        }
+        };
+        context.rewind();
+        context
+    }
+
+    /// Begins; everything else is as `end` has left it.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self) {
+        let lane = self.actor.lane;
+        let counter = (lane.stamp_counter.peek() + 1) & ((1 << 48) - 1);
+        // Raised before first use: a stamp never marks two contexts.
+        lane.stamp_counter.put(counter);
+        self.stamp = (u64::from(self.actor.id) << 48) | counter;
+        self.held = 0;
+        (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
+    }
+
+    /// Back to the beginning of the log. Context 0 begins in the lane; the others in their first chunk, once they have
+    /// needed room.
+    #[cold]
+    fn rewind(&mut self) {
+        let inline = self.actor.lane.inline_log.as_ptr().cast::<u8>().cast_mut();
+        let (start, room) =
+            if self.index == 0 { (inline, INLINE_LOG_SIZE as usize) } else { (std::ptr::null_mut(), 0) };
+        (self.start, self.at, self.end) = (start, start, start.wrapping_add(room));
+        (self.bias, self.left_at, self.chunk_block) = (0u64.wrapping_sub(start as u64), 0, 0);
     }
 
     fn enter(&mut self, chunk: &Chunk) {
@@ -198,13 +220,13 @@ impl<'a> Context<'a> {
     /// # Errors
     /// `Deadlock` if this lane holds it already (tested before the intent); time-out. The intent is then gone.
     #[inline(always)]
-    pub(crate) fn lock(&mut self, header: &'a ObjectHeader) -> Result<()> {
+    pub(crate) fn lock(&mut self, header: &ObjectHeader) -> Result<()> {
         self.lock_over_reads(header, 0)
     }
 
     /// As `lock`, for an object that this lane reads `own_reads` times itself.
     #[inline(always)]
-    pub(crate) fn lock_over_reads(&mut self, header: &'a ObjectHeader, own_reads: u64) -> Result<()> {
+    pub(crate) fn lock_over_reads(&mut self, header: &ObjectHeader, own_reads: u64) -> Result<()> {
         self.lock_word(header)?;
         if header.hint.load(Ordering::SeqCst) != 0 {
             self.drain(header, own_reads)?;
@@ -215,13 +237,13 @@ impl<'a> Context<'a> {
     }
 
     #[cold]
-    fn drain(&mut self, header: &'a ObjectHeader, own_reads: u64) -> Result<()> {
+    fn drain(&mut self, header: &ObjectHeader, own_reads: u64) -> Result<()> {
         let drained = recover::drain_readers(self.actor, header, own_reads, &mut Waiting::new());
         drained.inspect_err(|_| self.unlock_last(header))
     }
 
     /// Makes the version odd and waits for the readers of an object whose word was taken with `lock_word` alone.
-    pub(crate) fn begin_writing(&mut self, header: &'a ObjectHeader) -> Result<()> {
+    pub(crate) fn begin_writing(&mut self, header: &ObjectHeader) -> Result<()> {
         recover::drain_readers(self.actor, header, 0, &mut Waiting::new())?;
         lock::open_version(header);
         Ok(())
@@ -229,7 +251,7 @@ impl<'a> Context<'a> {
 
     /// Records the intent and takes the word.
     #[inline(always)]
-    pub(crate) fn lock_word(&mut self, header: &'a ObjectHeader) -> Result<()> {
+    pub(crate) fn lock_word(&mut self, header: &ObjectHeader) -> Result<()> {
         if self.actor.holds(&header.word) {
             return Err(Error::Deadlock);
         }
@@ -240,12 +262,12 @@ impl<'a> Context<'a> {
         }
         crash_point!("lock: word taken");
         self.held += 1;
-        self.only = Some(header);
+        self.only = Some(NonNull::from(header));
         Ok(())
     }
 
     #[cold]
-    fn wait_for(&mut self, header: &'a ObjectHeader) -> Result<()> {
+    fn wait_for(&mut self, header: &ObjectHeader) -> Result<()> {
         let offset = self.actor.space.offset_of(header);
         let taken = recover::acquire(self.actor, &header.word, offset, &mut Waiting::new());
         taken.inspect_err(|_| self.drop_newest())
@@ -354,6 +376,8 @@ impl<'a> Context<'a> {
     fn end(&mut self, work_left: bool) -> Result<bool> {
         match (self.held, self.only) {
             (1, Some(header)) if !work_left => {
+                // SAFETY: R1: locked by this context; headers are type-stable.
+                let header = unsafe { header.as_ref() };
                 lock::close_version(header);
                 crash_point!("end: version even, word held");
                 if lock::release(&header.word, self.actor.lock_id()) & lock::CHANGE != 0 {
@@ -370,12 +394,18 @@ impl<'a> Context<'a> {
         if !more {
             self.state.put(0);
         }
-        // Nothing is left to be ended a second time.
-        (self.at, self.left_at) = (self.start, 0);
+        // Nothing is left to be ended a second time, and the next one begins at the beginning.
+        if self.base() == 0 {
+            self.at = self.start
+        } else {
+            self.rewind()
+        }
         Ok(more)
     }
 }
 
+/// # Safety
+/// `source` is readable and `target` writable for `len` bytes; they do not overlap.
 #[inline(always)]
 unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
     if len == 64 {

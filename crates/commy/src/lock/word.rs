@@ -1,6 +1,6 @@
-//! The lock word: {spare:8 | DRAIN | RESERVED | CHANGE | WAITERS | lane + 1:20}, a futex.
-//! Invariant L1: only the lane that the word names subtracts itself; all other bits are set and cleared one by one, so
-//! none is lost at a release.
+//! The lock word: {spare:12 | DRAIN | RESERVED | CHANGE | WAITERS | lane + 1:16}, a futex.
+//! Invariant L1: only the lane that the word names takes its name out, and touches no other bit with it; those are set
+//! and cleared one by one, so none is lost at a release.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,15 +9,15 @@ use crate::region::Space;
 use crate::region::layout::*;
 use crate::{crash::crash_point, error::Holder, sys};
 
-pub(crate) const OWNER: u32 = (1 << 20) - 1;
+pub(crate) const OWNER: u32 = (1 << 16) - 1;
 /// Somebody sleeps until the word is free.
-pub(crate) const WAITERS: u32 = 1 << 20;
+pub(crate) const WAITERS: u32 = 1 << 16;
 /// Somebody sleeps until the object changes.
-pub(crate) const CHANGE: u32 = 1 << 21;
+pub(crate) const CHANGE: u32 = 1 << 17;
 /// Only those who have waited long may take the word next.
-pub(crate) const RESERVED: u32 = 1 << 22;
+pub(crate) const RESERVED: u32 = 1 << 18;
 /// The owner sleeps until readers have gone.
-pub(crate) const DRAIN: u32 = 1 << 23;
+pub(crate) const DRAIN: u32 = 1 << 19;
 
 /// Futex classes, so that a wake for one kind of waiter never goes to another.
 pub(crate) mod lock_class {
@@ -39,14 +39,42 @@ pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {
         && word.compare_exchange(seen, seen | lock_id, Ordering::SeqCst, Ordering::Relaxed).is_ok()
 }
 
-/// Lets the word go and wakes who waits for it; the word as it was.
+/// Lets the word go and wakes who waits for it; the bits besides the owner.
+///
+/// On x86-64 the owner's half of the word is cleared by a plain store: half the price of a read-modify-write, and the
+/// flags in the other half survive. The flags are looked at after the store but possibly before others see it, so a
+/// waiter that sets its bit at that very moment is not woken; it finds the word free when the kernel compares it, or at
+/// its next look some 150 us later. Who waits for a *change* must therefore not sleep while the word has an owner.
 #[inline(always)]
 pub(crate) fn release(word: &AtomicU32, lock_id: u32) -> u32 {
-    let before = word.fetch_sub(lock_id, Ordering::SeqCst);
-    if before & !OWNER != 0 {
-        wake(word, before);
+    let flags = clear_owner(word, lock_id);
+    if flags != 0 {
+        wake(word, flags);
     }
-    before
+    flags
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(always)]
+fn clear_owner(word: &AtomicU32, _lock_id: u32) -> u32 {
+    let flags: u32;
+    // SAFETY: both halves belong to the word. Accesses of different sizes to one atomic are outside of the language's
+    // model, so the compiler does not get to see them; x86-64 keeps stores in order and halves apart.
+    unsafe {
+        std::arch::asm!(
+            "mov word ptr [{word}], 0",
+            "movzx {flags:e}, word ptr [{word} + 2]",
+            word = in(reg) word.as_ptr(), flags = out(reg) flags,
+            options(nostack, preserves_flags)
+        );
+    }
+    flags << 16
+}
+
+#[cfg(any(not(target_arch = "x86_64"), miri))]
+#[inline(always)]
+fn clear_owner(word: &AtomicU32, lock_id: u32) -> u32 {
+    word.fetch_sub(lock_id, Ordering::SeqCst) & !OWNER
 }
 
 #[cold]

@@ -143,6 +143,8 @@ pub(crate) unsafe fn same_content(space: &Space, at: *const u8, key: &[u8]) -> b
     }
 }
 
+/// # Safety
+/// `at` is readable for as many bytes as `key` has.
 #[inline(always)]
 unsafe fn equal(at: *const u8, key: &[u8]) -> bool {
     let mut words = key.chunks_exact(8);

@@ -20,6 +20,7 @@ pub(crate) use hash::hash_bytes;
 pub(crate) use place::{Image, Place, copy_bytes_out, place_in_vector, release_blocks};
 pub(crate) use shape::{ContainerKind, Shape};
 pub(crate) use table::{FoundSlot, TABLE_GROUP, Table, TableView};
+pub use vector::Tail;
 pub(crate) use vector::Vector;
 
 pub use descriptor::Descriptor;

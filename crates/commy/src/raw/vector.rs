@@ -4,12 +4,13 @@
 
 use std::marker::PhantomData;
 
+use super::slot::SlotMut;
 use crate::crash::crash_point;
 use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE};
 use crate::region::Space;
 use crate::region::layout::*;
-use crate::{Error, Result};
+use crate::{Error, Plain, Result};
 
 /// Slots are logged one by one up to this many bytes; more moves the content into a fresh block, which needs no log.
 const COPY_ABOVE: u64 = 2048;
@@ -21,6 +22,32 @@ pub(crate) struct Vector<'a> {
     pub(crate) raw: &'a RawHeader,
     slot_size: u64,
     marker: PhantomData<*mut ()>,
+}
+
+/// Room behind a vector's last slot, known to be writable.
+#[derive(Clone, Copy)]
+#[doc(hidden)]
+pub struct Tail {
+    next: *mut u8,
+    left: u64,
+}
+
+impl Tail {
+    pub(crate) const NONE: Tail = Tail { next: std::ptr::null_mut(), left: 0 };
+
+    /// Writes one more plain value and makes it live; false: ask the slow way.
+    #[inline(always)]
+    pub(crate) fn push<T: Plain>(&mut self, raw: &RawHeader, value: &T) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        // SAFETY: W1: `left` slots of T's size are free behind the last one.
+        unsafe { SlotMut::new(self.next) }.put_plain(value);
+        raw.len.put(raw.len.peek() + 1);
+        self.left -= 1;
+        self.next = self.next.wrapping_add(size_of::<T>());
+        true
+    }
 }
 
 impl<'a> Vector<'a> {
@@ -118,6 +145,7 @@ impl<'a> Vector<'a> {
         self.open_range(context, from, live)
     }
 
+    #[cold]
     fn open_range(&self, context: &mut Context, from: u64, live: u64) -> Result<()> {
         let bytes = (live - from) * self.slot_size;
         if bytes > COPY_ABOVE {
@@ -141,13 +169,34 @@ impl<'a> Vector<'a> {
     /// The place of the next slot, ready to be written; `publish_push` makes it live.
     #[inline(always)]
     pub(crate) fn prepare_push(&self, context: &mut Context) -> Result<*mut u8> {
-        self.reserve(context, 1)?;
         let len = self.len();
-        if len < self.raw.low_water.peek() {
+        context.save_header(self.raw, len)?;
+        if len >= self.raw.capacity.peek() {
+            self.grow_for_push(context)?;
+        }
+        let live = self.raw.low_water.peek();
+        if len < live {
             // A slot that was live when the context began is filled again.
-            self.open_from(context, len)?;
+            self.open_range(context, len, live)?;
         }
         self.slots(len, 1)
+    }
+
+    #[cold]
+    fn grow_for_push(&self, context: &mut Context) -> Result<()> {
+        self.reserve(context, 1)
+    }
+
+    /// The slots behind the present ones that may be written and made live without asking again, as long as nothing
+    /// else is done to the vector: a push was just done, so its header is saved.
+    #[inline(always)]
+    pub(crate) fn tail(&self) -> Tail {
+        let (len, low) = (self.len(), self.raw.low_water.peek());
+        let free = self.raw.capacity.peek().saturating_sub(len);
+        match self.slots(len, free) {
+            Ok(next) if len >= low && self.slot_size != 0 => Tail { next, left: free },
+            _ => Tail::NONE,
+        }
     }
 
     /// Makes `count` written slots behind the present ones live.
