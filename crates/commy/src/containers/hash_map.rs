@@ -244,14 +244,30 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
         let space = self.object.space();
         key.with_bytes(|bytes| {
-            self.object.peek(|attempt, raw| match find_in::<K, V>(space, raw, bytes) {
-                Ok(Some((_, found))) => {
+            let value = self.object.glance(|attempt, raw| match find_in::<K, V>(space, raw, bytes).ok()? {
+                Some((_, found)) => {
                     let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
-                    Some(take_torn(attempt, space, place)?.map(Some))
+                    Some(Some(take_torn::<V>(attempt, space, place)?.ok()?))
                 }
-                Ok(None) => Some(Ok(None)),
-                Err(error) => Some(Err(error)),
-            })
+                None => Some(None),
+            });
+            match value {
+                Some(value) => Ok(value),
+                None => self.get_slowly(bytes),
+            }
+        })
+    }
+
+    #[cold]
+    fn get_slowly(&self, key: &[u8]) -> Result<Option<V>> {
+        let space = self.object.space();
+        self.object.peek(|attempt, raw| match find_in::<K, V>(space, raw, key) {
+            Ok(Some((_, found))) => {
+                let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
+                Some(take_torn(attempt, space, place)?.map(Some))
+            }
+            Ok(None) => Some(Ok(None)),
+            Err(error) => Some(Err(error)),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Keys: hashed and compared by canonical bytes, so that a table works from processes that do not know the type.
 
+use super::plain::with_canonical_bytes;
 use super::value::{Store, Value};
 use crate::Plain;
 use crate::raw::Place;
@@ -42,19 +43,7 @@ impl<T: Plain + Eq> Key for T {
 impl<T: Plain + Eq> Lookup<T> for T {
     #[inline(always)]
     fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
-        // Zeroed first: padding is part of the canonical bytes.
-        let mut small = [0u8; 64];
-        match small.get_mut(..size_of::<T>()) {
-            Some(bytes) => {
-                self.write_to(bytes);
-                f(bytes)
-            }
-            None => {
-                let mut bytes = vec![0u8; size_of::<T>()];
-                self.write_to(&mut bytes);
-                f(&bytes)
-            }
-        }
+        with_canonical_bytes(self, f)
     }
 }
 

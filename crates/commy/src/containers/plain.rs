@@ -149,6 +149,27 @@ pub const fn checked_align<T>() -> usize {
     align_of::<T>()
 }
 
+/// Runs `f` with the value's bytes, padding zero.
+#[inline(always)]
+pub(crate) fn with_canonical_bytes<T: Plain, R>(value: &T, f: impl FnOnce(&[u8]) -> R) -> R {
+    if !T::HAS_PADDING {
+        // SAFETY: without padding every byte of a plain value is initialised.
+        return f(unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) });
+    }
+    let mut small = [0u8; 64];
+    match small.get_mut(..size_of::<T>()) {
+        Some(bytes) => {
+            value.write_to(bytes);
+            f(bytes)
+        }
+        None => {
+            let mut bytes = vec![0u8; size_of::<T>()];
+            value.write_to(&mut bytes);
+            f(&bytes)
+        }
+    }
+}
+
 /// [`Plain::write_to`] for a type without padding.
 #[doc(hidden)]
 #[inline]

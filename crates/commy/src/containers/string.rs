@@ -48,8 +48,9 @@ fn push_in(context: &mut Context, raw: &RawHeader, more: &str) -> Result<()> {
     let space = context.actor.space;
     let vector = Vector::new(space, raw, 1);
     let (len, count) = (vector.len(), more.len() as u64);
-    vector.reserve(context, count)?;
+    // In this order: opening may move the text to a block that has no room for more.
     vector.open_from(context, len)?;
+    vector.reserve(context, count)?;
     vector.write_bytes(len, more.as_bytes())?;
     vector.publish_push(count);
     Ok(())
@@ -60,8 +61,9 @@ fn splice_in(context: &mut Context, raw: &RawHeader, start: u64, end: u64, with:
     let space = context.actor.space;
     let vector = Vector::new(space, raw, 1);
     let (len, count) = (vector.len(), with.len() as u64);
-    vector.reserve(context, count)?;
+    // In this order: opening may move the text to a block that has no room for more.
     vector.open_from(context, start)?;
+    vector.reserve(context, count)?;
     vector.shift(end, start + count, len - end)?;
     vector.write_bytes(start, with.as_bytes())?;
     vector.set_len(context, len - (end - start) + count)

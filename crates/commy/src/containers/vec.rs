@@ -204,6 +204,21 @@ impl<T: Value> SharedVec<T> {
     #[inline]
     pub fn get(&self, index: usize) -> Result<Option<T>> {
         let space = self.object.space();
+        let found = self.object.glance(|attempt, raw| {
+            match place_in_vector(space, raw, slot_size::<T>(), index as u64).ok()? {
+                Some(place) => Some(Some(take_torn::<T>(attempt, space, place)?.ok()?)),
+                None => Some(None),
+            }
+        });
+        match found {
+            Some(value) => Ok(value),
+            None => self.get_slowly(index),
+        }
+    }
+
+    #[cold]
+    fn get_slowly(&self, index: usize) -> Result<Option<T>> {
+        let space = self.object.space();
         self.object.peek(|attempt, raw| match place_in_vector(space, raw, slot_size::<T>(), index as u64) {
             Ok(Some(place)) => Some(take_torn(attempt, space, place)?.map(Some)),
             Ok(None) => Some(Ok(None)),

@@ -242,8 +242,9 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
                 return Err(Error::InvalidArgument("insert beyond the end"));
             }
             // The new value first, behind the end: storing it may fail, moving it may not.
-            vector.reserve(context, 1)?;
+            // In this order: opening may move the content to a block that has no room for more.
             vector.open_from(context, index)?;
+            vector.reserve(context, 1)?;
             let place = Place::fresh(vector.slots(len, 1)?);
             value.store(context, &place.target())?;
             vector.publish_push(1);

@@ -96,6 +96,20 @@ impl Object {
         if self.header().generation.load(Ordering::Relaxed) == self.generation { Ok(()) } else { Err(Error::Removed) }
     }
 
+    /// One optimistic try of the usual case; `None`: anything else, ask [`peek`](Self::peek). Small results stay in
+    /// registers this way.
+    #[inline(always)]
+    pub(crate) fn glance<R>(&self, copy: impl FnOnce(&Attempt, &RawHeader) -> Option<R>) -> Option<R> {
+        let header = self.header();
+        let before = header.version.load(Ordering::Acquire);
+        if !is_stable(before) || header.generation.load(Ordering::Relaxed) != self.generation {
+            return None;
+        }
+        let attempt = Attempt { header, before };
+        let result = copy(&attempt, &header.raw)?;
+        attempt.holds().then_some(result)
+    }
+
     /// Reads without a lock: `copy` may see torn bytes and is asked again until it has seen none. `None` from it: try
     /// again (it noticed by itself).
     #[inline(always)]

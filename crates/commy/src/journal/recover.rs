@@ -89,9 +89,8 @@ pub(crate) fn stage_one(space: &Space, me: Identity, id: u32) -> Result<()> {
 
 /// The steps of stage 1, for a lane that is ours.
 pub(crate) fn settle_lane(actor: &Actor) -> Result<()> {
-    if LaneState::of(actor.lane.owner.peek()) == LaneState::Salvage {
-        return Ok(());
-    }
+    // Whoever did stage 2 before us may have died inside a step of the heap, with its words held.
+    let salvage = LaneState::of(actor.lane.owner.peek()) == LaneState::Salvage;
     let unfinished = Unfinished(actor);
     let contexts = &actor.lane.contexts;
     let indices =
@@ -101,6 +100,11 @@ pub(crate) fn settle_lane(actor: &Actor) -> Result<()> {
     crash_point!("stage 1: heap undone");
     settle(actor)?;
     crash_point!("stage 1: in-flight settled");
+    if salvage {
+        // The contexts have been through the rest.
+        std::mem::forget(unfinished);
+        return Ok(());
+    }
     // 2. Everything that was not committed is undone, while every word is still held.
     for index in indices(Phase::Active) {
         undo(actor, index)?;

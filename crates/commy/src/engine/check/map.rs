@@ -180,7 +180,7 @@ const SIZES: [u64; 40] = {
     while class < 40 {
         let above = class as u64 + 1;
         // Multiples of 16 up to 128, then four per doubling.
-        sizes[class] = if class < 8 { above * 16 } else { (4 + (above - 9) % 4 + 1) * 32 << ((above - 9) / 4) };
+        sizes[class] = if class < 8 { above * 16 } else { ((above - 9) % 4 + 5) << ((above - 9) / 4 + 5) };
         class += 1;
     }
     sizes

@@ -25,7 +25,7 @@ use crate::region::{Geometry, Space};
 use map::{Map, Use};
 
 /// Looks at a word that should be calm, in all; then whatever moves counts as damage.
-const PATIENCE: u32 = 20_000;
+const PATIENCE: u32 = if cfg!(test) { 200 } else { 20_000 };
 
 /// Checks everything. The caller has made the region stand still (see "Freeze" in ARCHITECTURE.md).
 pub(crate) fn check(space: &Space) -> Report {

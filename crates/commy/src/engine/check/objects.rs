@@ -131,21 +131,8 @@ impl<'a> Checker<'a> {
         if let Err(error) = std::str::from_utf8(text) {
             return wrong("a schema is no UTF-8", format_args!("{error}"));
         }
-        let (kind, flags, key_size, slot_size) = (shape & 0xff, shape >> 8 & 0xff, shape >> 16 & 0xffff, shape >> 32);
-        let is_known = [ContainerKind::Vec, ContainerKind::Box, ContainerKind::String, ContainerKind::HashMap]
-            .iter()
-            .any(|known| *known as u64 == kind);
-        let is_table = kind == ContainerKind::HashMap as u64;
-        let fits = match (is_table, flags) {
-            (true, 0) => key_size <= slot_size,
-            (true, TEXT_KEY) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
-            (false, 0) => key_size == 0 && (kind != ContainerKind::String as u64 || slot_size == 1),
-            _ => false,
-        };
-        let starts = owned.iter().scan(0, |end, at| Some(*at >= std::mem::replace(end, *at + STRING_SLOT)));
-        let apart = starts.fold(true, |all, one| all && one);
-        let ends = owned.last().map_or(0, |last| (last + STRING_SLOT) as u64);
-        if !is_known || !fits || !apart || ends > slot_size {
+        let (kind, flags, key_size, slot_size) = unpack(shape);
+        if !is_possible(shape, &owned) {
             return wrong("a shape is impossible", format_args!("shape {shape:#x}, strings at {owned:?}"));
         }
         Some(Object {
@@ -230,6 +217,29 @@ impl<'a> Checker<'a> {
             StringSlot::Block { block, len } => self.bytes(block, len),
         }
     }
+}
+
+/// {slot_size:32 | key_size:16 | flags:8 | kind:8}, from the low end.
+fn unpack(shape: u64) -> (u64, u64, u64, u64) {
+    (shape & 0xff, shape >> 8 & 0xff, shape >> 16 & 0xffff, shape >> 32)
+}
+
+/// Is there such a container, and do the strings lie apart from each other in its slots?
+fn is_possible(shape: u64, owned: &[usize]) -> bool {
+    const VEC: u64 = ContainerKind::Vec as u64;
+    const BOX: u64 = ContainerKind::Box as u64;
+    const STRING: u64 = ContainerKind::String as u64;
+    const TABLE: u64 = ContainerKind::HashMap as u64;
+    let (kind, flags, key_size, slot_size) = unpack(shape);
+    let fits = match (kind, flags) {
+        (TABLE, 0) => key_size <= slot_size,
+        (TABLE, TEXT_KEY) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
+        (VEC | BOX, 0) => key_size == 0,
+        (STRING, 0) => key_size == 0 && slot_size == 1,
+        _ => false,
+    };
+    let apart = owned.windows(2).all(|pair| pair[0] + STRING_SLOT <= pair[1]);
+    fits && apart && owned.last().is_none_or(|last| (last + STRING_SLOT) as u64 <= slot_size)
 }
 
 /// A string's slot, taken apart.

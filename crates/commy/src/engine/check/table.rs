@@ -5,7 +5,7 @@ use super::objects::{Object, STRING_SLOT, word};
 use crate::raw::hash_bytes;
 use crate::region::layout::OBJECT_RAW_AT;
 
-/// Slots in a group, and as many control bytes before them.
+/// Slots in a group. All control bytes come first, 16 a group, then all slots.
 const GROUP: usize = 16;
 /// Seven eighths of the slots may be taken.
 const FILLABLE: u64 = 14;
@@ -34,17 +34,13 @@ impl<'a> Groups<'a> {
         self.bytes.len() / (GROUP + GROUP * self.slot_size)
     }
 
-    fn group(&self, index: usize) -> &'a [u8] {
-        let size = GROUP + GROUP * self.slot_size;
-        &self.bytes[index * size..][..size]
-    }
-
     fn controls(&self, index: usize) -> &'a [u8] {
-        &self.group(index)[..GROUP]
+        &self.bytes[index * GROUP..][..GROUP]
     }
 
     fn slot(&self, (group, index): (usize, usize)) -> &'a [u8] {
-        &self.group(group)[GROUP + index * self.slot_size..][..self.slot_size]
+        let slots = &self.bytes[self.count() * GROUP..];
+        &slots[(group * GROUP + index) * self.slot_size..][..self.slot_size]
     }
 
     /// Where values stand.
@@ -69,7 +65,11 @@ impl<'a> Checker<'a> {
         let raw = object.at + OBJECT_RAW_AT;
         let Some(groups) = self.groups(object) else {
             if object.capacity == 0 && object.aux0 != 0 {
-                self.add(raw, "a table's room is miscounted", format_args!("object {}: {}, but no group", object.at, object.aux0));
+                self.add(
+                    raw,
+                    "a table's room is miscounted",
+                    format_args!("object {}: {}, but no group", object.at, object.aux0),
+                );
             }
             return;
         };

@@ -63,7 +63,10 @@ impl World {
 
     /// The first place of group `group` whose control byte is, or is not, full.
     fn first(&self, group: u64, full: bool) -> (u64, u64) {
-        (0..16).map(|index| self.place((group, index))).find(|(control, _)| (self.byte(*control) < 128) == full).unwrap()
+        (0..16)
+            .map(|index| self.place((group, index)))
+            .find(|(control, _)| (self.byte(*control) < 128) == full)
+            .unwrap()
     }
 
     fn copy_slot(&self, from: (u64, u64), to: (u64, u64), words: u64) {
@@ -149,7 +152,9 @@ const HEAP: &[Damage] = &[
     }),
     ("a span is not listed", |w| (0..ARENA_COUNT).for_each(|arena| w.space.arena(arena).partial[3].put(0))),
     ("a page run belongs to nobody", |w| (0..2).for_each(|word| w.word(w.string(7) + word * 8).put(0))),
-    ("blocks belong to nobody", |w| [&w.raw(0).data, &w.raw(0).capacity, &w.raw(0).len].iter().for_each(|word| word.put(0))),
+    ("blocks belong to nobody", |w| {
+        [&w.raw(0).data, &w.raw(0).capacity, &w.raw(0).len].iter().for_each(|word| word.put(0))
+    }),
     ("blocks belong to nobody", |w| w.lane_list().put(0)),
     ("blocks belong to nobody", |w| w.lane().contexts[3].first_chunk.put(0)),
     ("a lane is marked as damaged", |w| w.lane().owner.put(pack::owner(0, 1, 4))),
@@ -236,10 +241,20 @@ fn each_broken_rule_is_named() {
 #[test]
 fn each_rule_is_broken_once() {
     // Owners and details; and what needs another valid header.
-    let others = ["the free list of a span", "inside a page run", "the pages are free",
-        "the header has changed since the region was opened"];
-    let sources = [include_str!("../mod.rs"), include_str!("../map.rs"), include_str!("../heap.rs"),
-        include_str!("../lanes.rs"), include_str!("../objects.rs"), include_str!("../table.rs")];
+    let others = [
+        "the free list of a span",
+        "inside a page run",
+        "the pages are free",
+        "the header has changed since the region was opened",
+    ];
+    let sources = [
+        include_str!("../mod.rs"),
+        include_str!("../map.rs"),
+        include_str!("../heap.rs"),
+        include_str!("../lanes.rs"),
+        include_str!("../objects.rs"),
+        include_str!("../table.rs"),
+    ];
     let lines = sources.iter().flat_map(|source| source.lines()).filter(|line| !line.trim_start().starts_with("//"));
     let texts = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
     for text in texts.filter(|text| text.matches(' ').count() >= 3 && !text.contains('{') && !others.contains(text)) {

@@ -99,19 +99,17 @@ impl World {
     }
 
     /// One committed context of lane 0.
-    fn act<'a, R>(&'a self, index: usize, work: impl FnOnce(&mut Context<'a>) -> R) -> R {
+    fn act<R>(&self, index: usize, work: impl FnOnce(&mut Context) -> R) -> R {
         self.act_on(0, index, true, work)
     }
 
-    fn act_on<'a, R>(
-        &'a self,
-        lane: usize,
-        index: usize,
-        commit: bool,
-        work: impl FnOnce(&mut Context<'a>) -> R,
-    ) -> R {
+    fn act_on<R>(&self, lane: usize, index: usize, commit: bool, work: impl FnOnce(&mut Context) -> R) -> R {
         let actor = self.actor(lane);
-        let mut context = Context::begin(actor, index).unwrap();
+        // SAFETY: neither the context nor `work`'s result outlives this function, which has the actor and the region.
+        let lasting = unsafe { std::mem::transmute::<&Actor<'_>, &'static Actor<'static>>(&actor) };
+        let mut context = Context::at_rest(lasting, index);
+        context.begin();
+        context.reserve_log(HEAD_SIZE).unwrap();
         let result = work(&mut context);
         let has_work = if commit { context.commit() } else { context.roll_back() };
         if has_work.unwrap() {
@@ -141,7 +139,7 @@ impl World {
         at
     }
 
-    fn push<'a>(&'a self, context: &mut Context<'a>, at: u64, put: impl FnOnce(Place, &mut Context<'a>)) {
+    fn push(&self, context: &mut Context, at: u64, put: impl FnOnce(Place, &mut Context)) {
         let raw = &self.header(at).raw;
         let vector = Vector::new(&self.space, raw, raw.shape.peek() >> 32);
         let place = vector.prepare_push(context).unwrap();
@@ -149,7 +147,7 @@ impl World {
         vector.publish_push(1);
     }
 
-    fn push_string<'a>(&'a self, context: &mut Context<'a>, at: u64, content: &[u8]) {
+    fn push_string(&self, context: &mut Context, at: u64, content: &[u8]) {
         self.push(context, at, |slot, context| {
             slot.zero(24);
             slot.part(8).put_bytes(context, content).unwrap();

@@ -43,7 +43,7 @@ fn random_work_keeps_a_region_clean() {
         let (lane, index, commit) = (random.below(2) as usize, random.below(4) as usize, random.below(3) != 0);
         let mut after = twin.clone();
         world.act_on(lane, index, commit, |context| match random.below(8) {
-            0 if world.header(numbers).raw.len.peek() > 200_000 => world.empty_out(context, numbers, &[]),
+            0 if world.header(numbers).raw.len.peek() > 50_000 => world.empty_out(context, numbers, &[]),
             0 => (0..random.len()).for_each(|number| world.push(context, numbers, |slot, _| slot.put_word(number))),
             1 => (0..20).for_each(|_| world.push_string(context, strings, &vec![b'z'; random.len() as usize])),
             2 if random.below(2) == 0 => world.empty_out(context, strings, &[8]),
