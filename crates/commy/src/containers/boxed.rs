@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::Container;
 use super::value::{Store, Value, take_locked, take_torn};
-use super::vec::{push_in, set_in, slot_size, validate_slots, vector_descriptor};
+use super::vec::{push_in, set_in, slot_size, vector_descriptor};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::raw::{ContainerKind, Descriptor, Place, Vector, place_in_vector};
@@ -67,7 +67,16 @@ impl<T: Value + Store<T> + Default> Container for SharedBox<T> {
     }
 
     fn validate(object: &Object) -> Result<()> {
-        validate_slots::<T>(object)
+        object.validate_once(|space, raw| {
+            let vector = Vector::new(space, raw, slot_size::<T>());
+            if vector.len() != 1 {
+                return Err(empty());
+            }
+            match T::is_valid(Place::in_vector(&vector, 0)?.lend(space)) {
+                true => Ok(()),
+                false => Err(Error::corrupt(raw.data_offset(), "a box's content is not a value of its type")),
+            }
+        })
     }
 
     fn read_guard<'a>(lock: ReadLock<'a>) -> BoxReadGuard<'a, T> {
@@ -204,7 +213,10 @@ impl<T: Value> BoxWriteGuard<'_, T> {
     /// `OutOfSpace`, `RolledBack`.
     pub fn set(&mut self, value: impl Store<T>) -> Result<()> {
         let raw = self.lock.raw();
-        self.lock.with(|context| set_in(context, raw, 0, &value)).map(|_| ())
+        match self.lock.with(|context| set_in(context, raw, 0, &value))? {
+            true => Ok(()),
+            false => Err(empty()),
+        }
     }
 
     /// Undoes everything that was done through this guard.

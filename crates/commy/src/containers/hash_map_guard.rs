@@ -361,7 +361,8 @@ impl<'g, K: Key, V: Plain, Q: StoreKey<K>> VacantEntry<'g, '_, K, V, Q> {
         let (key, raw) = (self.key, self.guard.lock.raw());
         let add = |bytes: &[u8]| self.guard.lock.with(|context| add_in::<K, V>(context, raw, bytes, &key, &value));
         let found = StoreKey::with_bytes(&key, add)?;
-        Ok(self.guard.open_value(&found)?.lend_mut())
+        // The slot was not live before: it needs no log.
+        Ok(Place::of(&found).part(Layout::<K, V>::VALUE_AT).lend_mut())
     }
 }
 

@@ -94,11 +94,11 @@ pub(super) fn set_in<T: Value>(
 /// Shortens to `len`.
 pub(super) fn truncate_in<T: Value>(context: &mut Context, raw: &RawHeader, len: u64) -> Result<()> {
     let vector = Vector::new(context.actor.space, raw, slot_size::<T>());
+    if len == 0 && raw.data_offset() != 0 {
+        return detach(context, raw, T::OWNED);
+    }
     if len >= vector.len() {
         return Ok(());
-    }
-    if len == 0 {
-        return detach(context, raw, T::OWNED);
     }
     let mut blocks = Vec::new();
     if !T::OWNED.is_empty() {

@@ -176,7 +176,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     #[inline]
     pub fn push(&mut self, value: impl Store<T>) -> Result<()> {
         let raw = self.lock.raw();
-        if value.append(&mut self.tail, raw) {
+        if self.lock.is_ours() && value.append(&mut self.tail, raw) {
             return Ok(());
         }
         self.push_slowly(&value)

@@ -39,6 +39,22 @@ pub(super) struct State {
     fork_epoch: u64,
 }
 
+impl State {
+    /// In a forked child: guards and transactions that came with it are the parent's, and refuse each further call.
+    pub(super) fn doom_lanes(&self) {
+        self.lanes.iter().for_each(|lane| lane.0.doom());
+    }
+
+    /// Takes out the lanes of threads that could not say that they end, and have ended without a guard.
+    fn take_orphans(&mut self) -> Vec<Registered> {
+        let ended = |lane: &mut Registered| {
+            // In this order: what a living thread does with its lane is its own business.
+            lane.0.orphan.get() && sys::thread_is_gone(lane.0.thread_id) && lane.0.live.get() == 0
+        };
+        self.lanes.extract_if(.., ended).collect()
+    }
+}
+
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Attachment {
@@ -132,31 +148,35 @@ impl Attachment {
         if options.read_only {
             return Self::build(space, options, None);
         }
-        let byte = space.geometry.lock_byte_base;
-        let held = space.with_file(|file| ByteLock::hold(file, byte, options.lock_timeout))?;
-        let opening = held.ok_or_else(|| Error::Timeout {
-            holder: Box::new(crate::Holder { pid: 0, thread: 0, name: "an opener of the region".into() }),
-            waited: options.lock_timeout,
-        })?;
+        let opening = hold_open_byte(&space, options.lock_timeout)?;
         crate::crash::crash_point!("open: open byte held");
         let path = space.path().to_path_buf();
         if !space.with_file(|file| file.path_names_this(&path))? {
             return Err(Error::Removed);
         }
         let alone = !anybody_there(&space)?;
+        let foreign = alone && !region::same_origin(&space)?;
         if alone {
-            settle_everything(&space)?;
+            settle_everything(&space, foreign)?;
         }
         let claim = claim_slot(&space, options.heartbeat, |slot, incarnation| {
             reaper::reap_before_claim(&space, Identity { slot, incarnation, timeout: options.lock_timeout })
         })?;
         crate::crash::crash_point!("open: slot claimed, open byte held");
-        drop(opening);
         let attachment = Self::build(space, options, Some(claim))?;
         if alone {
             // Objects without a name belong to processes that are all gone.
             reaper::reap_anonymous(&attachment)?;
         }
+        if foreign {
+            // A copy, or a file from before a crash of the machine: its bytes may be any mixture.
+            let report = super::check::check(&attachment.space);
+            if let Some(finding) = report.findings.first() {
+                return Err(Error::corrupt(finding.offset, finding.rule));
+            }
+            region::stamp_origin(&attachment.space)?;
+        }
+        drop(opening);
         Ok(attachment)
     }
 
@@ -174,11 +194,14 @@ impl Attachment {
             // The slot, the lanes and the thread that they belong to are the parent's.
             state.claim = None;
             std::mem::take(&mut state.lanes).into_iter().for_each(std::mem::forget);
-            state.fork_epoch = sys::fork_epoch();
+            // As an opener: nobody who finds no slot held may settle lanes while we claim ours.
+            let opening = hold_open_byte(&self.space, self.timeout)?;
             let claim = claim_slot(&self.space, self.heartbeat, |slot, incarnation| {
                 reaper::reap_before_claim(&self.space, Identity { slot, incarnation, timeout: self.timeout })
             })?;
+            drop(opening);
             state.claim = Some(claim);
+            state.fork_epoch = sys::fork_epoch();
             if let Some(myself) = self.myself.upgrade() {
                 reaper::start(&myself);
             }
@@ -193,14 +216,16 @@ impl Attachment {
         ThreadLane::current(self)
     }
 
-    /// Claims a lane for the calling thread and keeps it in the list.
-    pub(super) fn claim_thread_lane(&self) -> Result<*const ThreadLane> {
+    /// Claims a lane for the calling thread and keeps it in the list. `orphan`: nobody will say when the thread ends.
+    pub(super) fn claim_thread_lane(&self, orphan: bool) -> Result<*const ThreadLane> {
         let mut state = self.state();
         let me = self.identity_in(&mut state)?;
-        let id = claim_lane(&self.space, me, sys::current_thread_id())?;
+        state.take_orphans().iter().for_each(|lane| self.give_up(lane.0.actor));
+        let thread_id = sys::current_thread_id();
+        let id = claim_lane(&self.space, me, thread_id)?;
         // SAFETY: T1: the lane is dropped before the space: at the latest in `Attachment::drop`.
         let space: &'static Space = unsafe { &*std::ptr::from_ref(&self.space) };
-        let lane = Box::new(ThreadLane::new(Actor::new(space, me, id)?));
+        let lane = Box::new(ThreadLane::new(Actor::new(space, me, id)?, thread_id, orphan));
         let address: *const ThreadLane = &raw const *lane;
         state.lanes.push(Registered(lane));
         Ok(address)
@@ -211,6 +236,8 @@ impl Attachment {
         let mut state = self.state();
         let Some(place) = state.lanes.iter().position(|one| std::ptr::eq(&raw const *one.0, lane)) else { return };
         if state.lanes[place].0.live.get() > 0 {
+            // Until the last guard is gone (a later destructor of this thread may drop it), or the region is closed.
+            state.lanes[place].0.orphan.set(true);
             return;
         }
         let lane = state.lanes.swap_remove(place);
@@ -252,9 +279,18 @@ impl Drop for Attachment {
     }
 }
 
+/// Waits for the byte that serialises opening.
+fn hold_open_byte(space: &Space, timeout: Duration) -> Result<ByteLock> {
+    let held = space.with_file(|file| ByteLock::hold(file, space.geometry.lock_byte_base, timeout))?;
+    held.ok_or_else(|| Error::Timeout {
+        holder: Box::new(crate::Holder { pid: 0, thread: 0, name: "an opener of the region".into() }),
+        waited: timeout,
+    })
+}
+
 /// Nobody is there: whatever the lanes and slots hold was left by the dead, in this boot or an earlier one.
-fn settle_everything(space: &Space) -> Result<()> {
-    if !region::same_origin(space)? {
+fn settle_everything(space: &Space, foreign: bool) -> Result<()> {
+    if foreign {
         space.back_again()?;
     }
     let nobody = Identity { slot: u32::from(u16::MAX), incarnation: 0, timeout: Duration::ZERO };
@@ -281,5 +317,5 @@ fn settle_everything(space: &Space) -> Result<()> {
     }
     space.words().freeze.store(0, Ordering::Release);
     space.words().epoch.store(sys::random_u64() | 1, Ordering::Release);
-    region::stamp_origin(space)
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::attachment::Attachment;
-use super::object::{Object, Operation, read_descriptor, retire};
+use super::object::{Object, Operation, enter, read_descriptor, retire};
 use crate::crash::crash_point;
 use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
@@ -41,7 +41,8 @@ fn check_name(name: &str) -> Result<()> {
 pub(super) fn found(attachment: &Attachment) -> Result<()> {
     let lane = attachment.lane()?;
     let mut operation = Operation::begin(attachment, lane)?;
-    let header = new_object(&mut operation.context, &directory_descriptor(), 0, attachment.space())?;
+    enter(attachment, lane, operation.context)?;
+    let header = new_object(operation.context, &directory_descriptor(), 0, attachment.space())?;
     let root = attachment.space().geometry.root_header;
     if attachment.space().offset_of(header) != root {
         return Err(Error::corrupt(root, "the first object of a region is not where the directory belongs"));
@@ -137,7 +138,10 @@ pub(super) fn open(
 fn expect(object: &Object, wanted: &Descriptor) -> Result<()> {
     let found = object.descriptor()?;
     if found == *wanted {
-        return Ok(());
+        return match object.peek(|_, raw| Some(Ok(raw.shape.peek())))? == wanted.shape.pack() {
+            true => Ok(()),
+            false => Err(Error::corrupt(object.offset(), "an object's shape contradicts its descriptor")),
+        };
     }
     let difference = crate::containers::schema::difference(&wanted.text, &found.text);
     Err(Error::TypeMismatch {
@@ -188,7 +192,7 @@ fn create(
     if find(space, &directory.raw, name)?.is_some() {
         return Err(Error::AlreadyExists);
     }
-    let context = &mut operation.context;
+    let context = &mut *operation.context;
     let header = new_object(context, descriptor, 0, space)?;
     init(context, &header.raw)?;
     insert(context, space, &directory.raw, name, space.offset_of(header))?;
@@ -234,18 +238,26 @@ fn erase(context: &mut Context, space: &Space, raw: &RawHeader, name: &str) -> R
 pub(super) fn remove(attachment: &Arc<Attachment>, name: &str) -> Result<()> {
     let space = attachment.space();
     let lane = attachment.lane()?;
-    let mut operation = Operation::begin(attachment, lane)?;
     let directory = root(attachment)?;
-    operation.lock(directory)?;
-    let context = &mut operation.context;
-    let offset = erase(context, space, &directory.raw, name)?;
-    crash_point!("remove: name gone");
-    let header = object_at(space, offset)?;
-    context.reserve_log(HEAD_SIZE)?;
-    context.lock(header)?;
-    retire(context, header)?;
-    crash_point!("remove: retired, not committed");
-    operation.commit()
+    loop {
+        let object = lookup(attachment, name)?.ok_or(Error::NotFound)?;
+        let mut operation = Operation::begin(attachment, lane)?;
+        // The object first: the directory is not kept from others while somebody works on the object.
+        operation.lock(object.header())?;
+        let context = &mut *operation.context;
+        context.reserve_log(HEAD_SIZE)?;
+        context.lock(directory)?;
+        let named = find(space, &directory.raw, name)?.map(|(_, found)| header_offset(found.slot));
+        if named != Some(object.offset()) || object.check_generation().is_err() {
+            // The name came to mean something else, or nothing.
+            continue;
+        }
+        erase(context, space, &directory.raw, name)?;
+        crash_point!("remove: name gone");
+        retire(context, object.header())?;
+        crash_point!("remove: retired, not committed");
+        return operation.commit();
+    }
 }
 
 /// Gives a named object another name.
@@ -259,7 +271,7 @@ pub(super) fn rename(attachment: &Arc<Attachment>, from: &str, to: &str) -> Resu
     if find(space, &directory.raw, to)?.is_some() {
         return Err(Error::AlreadyExists);
     }
-    let context = &mut operation.context;
+    let context = &mut *operation.context;
     let offset = erase(context, space, &directory.raw, from)?;
     insert(context, space, &directory.raw, to, offset)?;
     operation.commit()
@@ -275,8 +287,10 @@ pub(super) fn anonymous(
     let owner = pack::owner(slot, incarnation, 1);
     let lane = attachment.lane()?;
     let mut operation = Operation::begin(attachment, lane)?;
-    let header = new_object(&mut operation.context, descriptor, owner, attachment.space())?;
-    init(&mut operation.context, &header.raw)?;
+    // No object is locked before blocks move, so ask here whether they may.
+    enter(attachment, lane, operation.context)?;
+    let header = new_object(operation.context, descriptor, owner, attachment.space())?;
+    init(operation.context, &header.raw)?;
     let generation = header.generation.load(Ordering::Acquire);
     operation.commit()?;
     Ok(Object::new(attachment.clone(), header, generation).with_anonymous_owner(owner))

@@ -54,8 +54,8 @@ impl Attachment {
         for id in 0..words.lanes_high.load(Ordering::SeqCst) as u32 {
             let Some(lane) = self.space().lane(id) else { continue };
             while !is_idle(lane) {
-                // Somebody may have died since the last round.
-                self.reap()?;
+                // Somebody may have died since the last round. (Their objects come later: removing one takes a lock.)
+                self.settle_dead()?;
                 self.wait_or_give_up(start, id + 1)?;
             }
         }

@@ -81,6 +81,11 @@ impl Object {
         unsafe { self.header.as_ref() }
     }
 
+    /// Offset of its header.
+    pub(crate) fn offset(&self) -> u64 {
+        self.space().offset_of(self.header())
+    }
+
     #[inline(always)]
     pub(crate) fn attachment(&self) -> &Arc<Attachment> {
         &self.attachment
@@ -205,7 +210,7 @@ impl Object {
         // The word is held for a moment only, so no writer can be inside while the read is published.
         let published = guard.with(|context| {
             if !context.has_room(RESERVE) {
-                make_room(&self.attachment, lane, context)?;
+                enter(&self.attachment, lane, context)?;
             }
             context.lock_word(header)?;
             let published = self.check_generation().and_then(|()| lock::publish(lane.actor, header));
@@ -298,7 +303,7 @@ pub(super) fn lock_first(
     header: &ObjectHeader,
 ) -> Result<()> {
     if !context.has_room(RESERVE) {
-        make_room(attachment, lane, context)?;
+        enter(attachment, lane, context)?;
     }
     context.lock(header)?;
     if attachment.space().words().freeze.load(Ordering::SeqCst) != 0 && lane.is_alone(context.index) {
@@ -320,14 +325,14 @@ fn wait_frozen(attachment: &Attachment, context: &mut Context, header: &ObjectHe
 /// Log space that a context has when it begins.
 const RESERVE: u64 = 256;
 
-/// Gives a context that has no inline log its first chunk. That moves blocks, so it waits while the heap must stand
-/// still, unless the thread is inside a change already.
+/// Makes a context active and gives it log space before it has a lock. That moves blocks, so it waits while the heap must
+/// stand still, unless the thread is inside a change already.
 #[cold]
-pub(super) fn make_room(attachment: &Attachment, lane: &ThreadLane, context: &mut Context) -> Result<()> {
-    let freeze = &attachment.space().words().freeze;
-    if context.is_active() || context.has_room(RESERVE) {
+pub(super) fn enter(attachment: &Attachment, lane: &ThreadLane, context: &mut Context) -> Result<()> {
+    if context.is_active() {
         return context.reserve_log(RESERVE);
     }
+    let freeze = &attachment.space().words().freeze;
     context.mark_active();
     while freeze.load(Ordering::SeqCst) != 0 && lane.is_alone(context.index) {
         context.mark_idle();
@@ -342,6 +347,8 @@ pub(super) struct Operation<'a> {
     pub(super) context: &'a mut Context,
     attachment: &'a Attachment,
     lane: &'a ThreadLane,
+    /// In a forked child it is somebody else's operation.
+    fork_epoch: u64,
     done: bool,
 }
 
@@ -352,7 +359,7 @@ impl<'a> Operation<'a> {
         // SAFETY: T1: the context was not in use, so this is the only reference until `drop_context`.
         let context = unsafe { &mut *lane.context_cell(index).get() };
         context.begin();
-        Ok(Operation { context, attachment, lane, done: false })
+        Ok(Operation { context, attachment, lane, fork_epoch: sys::fork_epoch(), done: false })
     }
 
     #[inline(always)]
@@ -362,6 +369,9 @@ impl<'a> Operation<'a> {
 
     #[inline(always)]
     pub(super) fn commit(mut self) -> Result<()> {
+        if self.fork_epoch != sys::fork_epoch() {
+            return Err(Error::RolledBack);
+        }
         self.done = true;
         commit(self.context)
     }
@@ -371,33 +381,45 @@ impl Drop for Operation<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.done {
+            if self.fork_epoch != sys::fork_epoch() {
+                return;
+            }
             undo(self.context);
         }
-        self.lane.drop_context(self.context.index);
+        if !self.context.broken {
+            self.lane.drop_context(self.context.index);
+        }
     }
 }
 
 /// Commits, and does what the records ask for.
 #[inline(always)]
 fn commit(context: &mut Context) -> Result<()> {
-    if context.commit()? {
-        raw::finish(context.actor, context.index)?;
-    }
-    Ok(())
+    let more = context.commit();
+    let ended = more.and_then(|more| if more { raw::finish(context.actor, context.index) } else { Ok(()) });
+    ended.inspect_err(|_| break_down(context))
+}
+
+/// A context that could not be ended stays as it is: its lane says so, and nobody waits for it or uses it again.
+#[cold]
+fn break_down(context: &mut Context) {
+    context.broken = true;
+    context.actor.set_state(crate::process::LaneState::Damaged);
 }
 
 /// Rolls a context back. If that finds damage, the lane says so and nobody waits for it.
 #[cold]
 fn undo(context: &mut Context) {
     if !context.is_active() {
-        return;
+        // It may have been marked and then refused the lock that it was made for.
+        return context.mark_idle();
     }
     let undone = context.roll_back().and_then(|more| match more {
         true => raw::finish(context.actor, context.index),
         false => Ok(()),
     });
     if undone.is_err() {
-        context.actor.set_state(crate::process::LaneState::Damaged);
+        break_down(context);
     }
 }
 
@@ -434,7 +456,12 @@ impl<'a> GuardContext<'a> {
 
     /// Undoes everything at the end.
     pub(super) fn doom(&self) {
-        self.with(|context| context.doomed = true);
+        if self.is_ours() {
+            // Also while a panic unwinds out of `with`.
+            let interrupted = self.interrupted();
+            self.with(|context| context.doomed = true);
+            self.in_use.set(interrupted);
+        }
     }
 
     pub(super) fn is_doomed(&self) -> bool {
@@ -445,8 +472,17 @@ impl<'a> GuardContext<'a> {
         self.lane
     }
 
+    /// Is this the process that began it, and not a child forked meanwhile?
+    #[inline(always)]
+    pub(super) fn is_ours(&self) -> bool {
+        self.fork_epoch == sys::fork_epoch()
+    }
+
     /// Commits what there is so far; dropping then does nothing more.
     pub(super) fn commit_now(&self) -> Result<()> {
+        if !self.is_ours() {
+            return Err(Error::RolledBack);
+        }
         self.with(|context| if context.is_active() { commit(context) } else { Ok(()) })
     }
 
@@ -465,16 +501,19 @@ impl Drop for GuardContext<'_> {
         let interrupted = self.interrupted();
         self.with(|context| {
             if !context.is_active() {
-                return;
+                return context.mark_idle();
             }
             if context.doomed || unwinding || interrupted {
                 undo(context);
-            } else if commit(context).is_err() {
-                context.actor.set_state(crate::process::LaneState::Damaged);
+            } else {
+                // Nobody is left to be told; whoever touches the lane is.
+                let _ = commit(context);
             }
         });
         self.lane.live.set(self.lane.live.get() - 1);
-        self.lane.drop_context(self.index);
+        if !self.with(|context| context.broken) {
+            self.lane.drop_context(self.index);
+        }
     }
 }
 
@@ -526,17 +565,21 @@ impl<'a> WriteLock<'a> {
     /// `RolledBack` if an earlier call of this guard or its transaction failed half-way.
     #[inline(always)]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Context) -> Result<R>) -> Result<R> {
+        if !self.is_ours() {
+            return Err(Error::RolledBack);
+        }
         self.guard().with(|context| if context.doomed { Err(Error::RolledBack) } else { work(context) })
+    }
+
+    /// Is this the process that locked it, and not a child forked meanwhile?
+    #[inline(always)]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.guard().is_ours()
     }
 
     /// What was begun cannot be completed: everything since the guard's or transaction's begin will be undone.
     pub(crate) fn doom(&self) {
         self.guard().doom();
-    }
-
-    /// The stamp of the context, for callers that remember what they have saved.
-    pub(crate) fn stamp(&self) -> u64 {
-        self.guard().with(|context| context.stamp)
     }
 }
 

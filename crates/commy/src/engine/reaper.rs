@@ -74,14 +74,18 @@ fn settle_dead_lanes(space: &Space, me: Identity) -> Result<()> {
 }
 
 impl Attachment {
+    /// Settles the lanes of the dead.
+    pub(super) fn settle_dead(&self) -> Result<()> {
+        let me = self.identity()?;
+        let _one = self.salvage.lock().unwrap_or_else(PoisonError::into_inner);
+        settle_dead_lanes(self.space(), me)
+    }
+
     /// Settles all that dead processes left: lanes, anonymous objects, slots.
     pub(super) fn reap(&self) -> Result<()> {
+        self.settle_dead()?;
         let me = self.identity()?;
         let space = self.space();
-        {
-            let _one = self.salvage.lock().unwrap_or_else(PoisonError::into_inner);
-            settle_dead_lanes(space, me)?;
-        }
         let dead = dead_slots(space, me)?;
         if dead.is_empty() {
             return Ok(());

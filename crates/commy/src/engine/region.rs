@@ -218,6 +218,8 @@ impl Region {
             return Err(Error::ReadOnly);
         }
         self.attachment.reap()?;
+        // Also what a process left that could not remove an object of its own in time.
+        super::reaper::reap_anonymous(&self.attachment)?;
         let _frozen = self.attachment.freeze()?;
         Ok(super::check::check(self.attachment.space()))
     }

@@ -38,9 +38,13 @@ pub(super) fn add(attachment: &Arc<Attachment>) {
     all().push(Arc::downgrade(attachment));
 }
 
+/// The mutexes of one attachment, in the order in which they are taken.
+type Mutexes =
+    (MutexGuard<'static, bool>, MutexGuard<'static, ()>, MutexGuard<'static, State>, MutexGuard<'static, File>);
+
 /// Everything that is locked across a fork, so that the child finds no mutex held by a thread it does not have.
 struct Held {
-    _states: Vec<(MutexGuard<'static, State>, MutexGuard<'static, ()>, MutexGuard<'static, File>)>,
+    states: Vec<Mutexes>,
     // After the guards: they point into these.
     attachments: Vec<Arc<Attachment>>,
     all: MutexGuard<'static, Vec<Weak<Attachment>>>,
@@ -58,19 +62,20 @@ fn before_fork() {
     for attachment in &attachments {
         // SAFETY: the guards live in `HELD` beside the `Arc`s that they point into, and are dropped before them.
         let attachment: &'static Attachment = unsafe { &*Arc::as_ptr(attachment) };
+        let alarm = attachment.alarm.0.lock().unwrap_or_else(PoisonError::into_inner);
         let salvage = attachment.salvage.lock().unwrap_or_else(PoisonError::into_inner);
         let state = attachment.state.lock().unwrap_or_else(PoisonError::into_inner);
         let file = attachment.space().file_mutex().lock().unwrap_or_else(PoisonError::into_inner);
-        states.push((state, salvage, file));
+        states.push((alarm, salvage, state, file));
     }
     // SAFETY: we hold `ALL`.
-    unsafe { *HELD.0.get() = Some(Held { _states: states, attachments, all }) };
+    unsafe { *HELD.0.get() = Some(Held { states, attachments, all }) };
 }
 
 fn after_fork() {
     // SAFETY: the forking thread still holds `ALL`, which is the last thing that is let go.
     let held = unsafe { (*HELD.0.get()).take() };
-    if let Some(Held { _states: states, attachments, all }) = held {
+    if let Some(Held { states, attachments, all }) = held {
         drop(states);
         drop(all);
         // Last, and with no lock held: this may be the last owner.
@@ -80,5 +85,9 @@ fn after_fork() {
 
 fn in_child() {
     thread_lane::forget_current();
+    // SAFETY: this thread holds `ALL` since `before_fork`.
+    if let Some(held) = unsafe { (*HELD.0.get()).as_ref() } {
+        held.states.iter().for_each(|(_, _, state, _)| state.doom_lanes());
+    }
     after_fork();
 }

@@ -9,7 +9,7 @@ use std::sync::Weak;
 use super::attachment::Attachment;
 use crate::journal::Context;
 use crate::process::Actor;
-use crate::region::layout::CONTEXT_COUNT;
+use crate::region::layout::{CONTEXT_COUNT, Word};
 use crate::{Error, Result, sys};
 
 /// One thread's lane in one region.
@@ -19,6 +19,9 @@ pub(crate) struct ThreadLane {
     busy: Cell<u32>,
     /// Guards and operations that are alive.
     pub(super) live: Cell<u32>,
+    pub(super) thread_id: u32,
+    /// The thread has ended as far as the library can learn from it. Used under the attachment's mutex only.
+    pub(super) orphan: Cell<bool>,
     contexts: [UnsafeCell<Context>; CONTEXT_COUNT],
 }
 
@@ -75,10 +78,10 @@ pub(super) fn forget_current() {
 }
 
 impl ThreadLane {
-    pub(super) fn new(actor: Actor<'static>) -> ThreadLane {
+    pub(super) fn new(actor: Actor<'static>, thread_id: u32, orphan: bool) -> ThreadLane {
         let actor: &'static Actor<'static> = Box::leak(Box::new(actor));
         let contexts = std::array::from_fn(|index| UnsafeCell::new(Context::at_rest(actor, index)));
-        ThreadLane { actor, busy: Cell::new(0), live: Cell::new(0), contexts }
+        ThreadLane { actor, busy: Cell::new(0), live: Cell::new(0), thread_id, orphan: Cell::new(orphan), contexts }
     }
 
     /// The lane of this thread in `attachment`.
@@ -102,7 +105,7 @@ impl ThreadLane {
         let lane = match known {
             Ok(Some(lane)) => lane,
             Ok(None) => {
-                let lane = attachment.claim_thread_lane()?;
+                let lane = attachment.claim_thread_lane(false)?;
                 let entry = Owned { attachment: attachment.weak(), id: attachment.id, lane, fork_epoch: epoch };
                 OWNED.with(|owned| {
                     let mut owned = owned.0.borrow_mut();
@@ -111,12 +114,20 @@ impl ThreadLane {
                 });
                 lane
             }
-            // This thread is ending and its lanes are gone: one more, until the region is closed.
-            Err(_) => attachment.claim_thread_lane()?,
+            // This thread is ending and its lanes are gone: one more, until somebody notices that it has ended.
+            Err(_) => attachment.claim_thread_lane(true)?,
         };
         CURRENT.set(Current { attachment: attachment.id, lane });
         // SAFETY: T1.
         Ok(unsafe { &*lane })
+    }
+
+    /// Makes every context one that can only be rolled back. For a forked child, in which no other thread is left.
+    pub(super) fn doom(&self) {
+        for context in &self.contexts {
+            // SAFETY: T1: the lane is this thread's, or that of a thread which does not exist here.
+            unsafe { (*context.get()).doomed = true };
+        }
     }
 
     /// Is any context of this thread in use?
@@ -125,10 +136,10 @@ impl ThreadLane {
         self.busy.get() == 0
     }
 
-    /// Is `index` the only context in use?
-    #[inline(always)]
+    /// Is the thread inside no change but, perhaps, that of context `index`?
     pub(crate) fn is_alone(&self, index: usize) -> bool {
-        self.busy.get() == 1 << index
+        let contexts = &self.actor.lane.contexts;
+        (0..CONTEXT_COUNT).all(|other| other == index || contexts[other].state.peek() == 0)
     }
 
     /// Takes a context that is not in use.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attachment::Attachment;
-use super::object::{GuardContext, Object, ReadLock, WriteLock, lock_first, make_room};
+use super::object::{GuardContext, Object, ReadLock, WriteLock, enter, lock_first};
 use crate::containers::Container;
 use crate::journal::HEAD_SIZE;
 use crate::lock::{self, Published};
@@ -27,6 +27,7 @@ struct Objects<'r> {
     attachment: &'r Attachment,
     entries: RefCell<Vec<Entry>>,
     deadlock: std::cell::Cell<bool>,
+    fork_epoch: u64,
 }
 
 struct Entry {
@@ -58,6 +59,9 @@ impl Drop for Borrow<'_> {
 
 impl Drop for Objects<'_> {
     fn drop(&mut self) {
+        if self.fork_epoch != sys::fork_epoch() {
+            return;
+        }
         let Ok(lane) = self.attachment.lane() else { return };
         for entry in self.entries.get_mut() {
             if let (Some(published), Ok(header)) = (entry.published, self.attachment.space().get(entry.header)) {
@@ -72,7 +76,8 @@ impl<'r> Transaction<'r> {
         let lane = attachment.lane()?;
         let guard = GuardContext::begin(lane)?;
         let deadlock = std::cell::Cell::new(false);
-        let objects = Objects { attachment, entries: RefCell::new(Vec::new()), deadlock };
+        let fork_epoch = sys::fork_epoch();
+        let objects = Objects { attachment, entries: RefCell::new(Vec::new()), deadlock, fork_epoch };
         Ok(Transaction { attachment, guard, objects })
     }
 
@@ -145,8 +150,17 @@ impl<'r> Transaction<'r> {
         space.get(space.offset_of(object.header()))
     }
 
+    /// Another guard of this thread, outside of the transaction, is in the way: no retry can help.
+    fn refuse_own(&self, header: &ObjectHeader, reads: u64) -> Result<()> {
+        let actor = self.guard.lane().actor;
+        let offset = self.attachment.space().offset_of(header);
+        let in_the_way = actor.holds(&header.word) || lock::own_reads(actor, offset) > reads;
+        if in_the_way { Err(Error::Deadlock) } else { Ok(()) }
+    }
+
     fn lock(&self, object: &Object) -> Result<usize> {
         let header = self.header_of(object)?;
+        self.refuse_own(header, 0)?;
         let lane = self.guard.lane();
         let locked = self.guard.with(|context| {
             if context.is_active() {
@@ -164,11 +178,14 @@ impl<'r> Transaction<'r> {
     fn publish(&self, object: &Object) -> Result<usize> {
         let header = self.header_of(object)?;
         let actor = self.guard.lane().actor;
+        if actor.holds(&header.word) {
+            return Err(Error::Deadlock);
+        }
         if let Some(published) = lock::publish_again(actor, self.attachment.space().offset_of(header)) {
             return Ok(self.add(header, false, Some(published)));
         }
         let published = self.guard.with(|context| {
-            make_room(self.attachment, self.guard.lane(), context)?;
+            enter(self.attachment, self.guard.lane(), context)?;
             context.lock_word(header)?;
             let published = object.check_generation().and_then(|()| match lock::publish(actor, header) {
                 // More objects than a lane can publish: the word itself stays ours.
@@ -195,11 +212,13 @@ impl<'r> Transaction<'r> {
         };
         if written && published.is_none() {
             // Perhaps held for reading only, so far: writing begins now. Does nothing if it has begun.
-            return self.guard.with(|context| context.begin_writing(header));
+            let begun = self.guard.with(|context| context.begin_writing(header));
+            return self.note(begun);
         }
         if written {
             return Ok(());
         }
+        self.refuse_own(header, 1)?;
         let locked = self.guard.with(|context| {
             context.reserve_log(HEAD_SIZE)?;
             context.lock_over_reads(header, 1)

@@ -10,6 +10,9 @@ use crate::{Error, Result};
 /// Longest payload of one Save record; longer stretches become several.
 const SAVE_PIECE: u64 = 1024;
 
+/// No container has more slots, groups or items: sizes multiply without overflow checks below it.
+const MAX_ITEMS: u64 = 1 << 44;
+
 impl Context {
     /// Makes room for records of `size` bytes in all, heads included (at most 4 KiB).
     #[inline(always)]
@@ -92,6 +95,15 @@ impl Context {
         self.save_long(offset, len)
     }
 
+    /// As [`save`](Self::save), but not twice in a row for a place that is changed again and again.
+    #[inline(always)]
+    pub(crate) fn save_once(&mut self, offset: u64, len: u64) -> Result<()> {
+        if self.remember_saved(offset, len) {
+            return Ok(());
+        }
+        self.save(offset, len).inspect_err(|_| self.forget_saved())
+    }
+
     #[cold]
     fn save_long(&mut self, offset: u64, len: u64) -> Result<()> {
         let mut at = 0;
@@ -111,6 +123,9 @@ impl Context {
         }
         self.reserve_log(RAW_SIZE + HEAD_SIZE)?;
         let offset = self.actor.space.offset_of(raw);
+        if raw.capacity.peek() > MAX_ITEMS || raw.len.peek() > MAX_ITEMS {
+            return Err(Error::corrupt(offset, "a container's size is impossible"));
+        }
         self.append_save(offset, std::ptr::from_ref(raw).cast(), RAW_SIZE);
         raw.low_water.put(live);
         // From here on the header counts as saved.

@@ -182,6 +182,9 @@ impl<'a> Span<'a> {
         let link = self.link(block)?;
         let free = self.free()?.peek();
         let count = pack::list_count(free) + 1;
+        if count > pack::low(self.carved()?.peek()) {
+            return Err(Error::corrupt(block, "a span has more free blocks than blocks"));
+        }
         inner.set(list, pack::list(link.peek(), pack::list_count(list.peek()).saturating_sub(1)))?;
         inner.set(link, pack::list_head(free))?;
         inner.set(self.free()?, pack::list(block, count))?;

@@ -75,7 +75,18 @@ pub struct Context {
     saves: bool,
     /// An operation failed half-way: this context can only be rolled back.
     pub(crate) doomed: bool,
+    /// Ending it failed (the region is damaged): it must not begin again.
+    pub(crate) broken: bool,
+    /// Bytes that Save records have taken.
+    pub(crate) logged: u64,
+    /// Places that this context has saved, a few of them: {offset, length} hashed to one entry each.
+    saved: [u64; SAVED],
+    /// The context that `saved` speaks of.
+    saved_stamp: u64,
 }
+
+/// Places remembered as saved.
+const SAVED: usize = 32;
 
 impl Context {
     /// Context `index` of a lane, at rest.
@@ -98,6 +109,10 @@ impl Context {
             allocs: false,
             saves: false,
             doomed: false,
+            broken: false,
+            logged: 0,
+            saved: [0; SAVED],
+            saved_stamp: 0,
         };
         context.rewind();
         context
@@ -112,6 +127,7 @@ impl Context {
         lane.stamp_counter.put(counter);
         self.stamp = (u64::from(self.actor.id) << 48) | counter;
         self.held = 0;
+        self.logged = 0;
         (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
     }
 
@@ -253,6 +269,7 @@ impl Context {
     #[inline(always)]
     pub(crate) fn lock_word(&mut self, header: &ObjectHeader) -> Result<()> {
         if self.actor.holds(&header.word) {
+            self.mark_idle();
             return Err(Error::Deadlock);
         }
         self.append(Kind::Held, 0, self.actor.space.offset_of(header), std::ptr::null(), 0);
@@ -295,7 +312,25 @@ impl Context {
     #[inline(always)]
     pub(crate) fn append_save(&mut self, offset: u64, bytes: *const u8, len: u64) {
         self.saves = true;
+        self.logged += len;
         self.append(Kind::Save, 0, offset, bytes, len);
+    }
+
+    /// Was this place saved lately by this context? Remembers it as saved.
+    #[inline(always)]
+    pub(crate) fn remember_saved(&mut self, offset: u64, len: u64) -> bool {
+        if self.saved_stamp != self.stamp {
+            self.saved = [0; SAVED];
+            self.saved_stamp = self.stamp;
+        }
+        let key = (offset << 16) | (len & 0xffff);
+        let entry = &mut self.saved[(offset.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59) as usize % SAVED];
+        std::mem::replace(entry, key) == key
+    }
+
+    /// What was remembered may not be in the log.
+    pub(crate) fn forget_saved(&mut self) {
+        self.saved = [0; SAVED];
     }
 
     /// Records that `block` of `class` is given back at commit; there is room.

@@ -15,6 +15,9 @@ use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Result};
 
+/// Pages of a span of object headers.
+const SPAN_HEADER_PAGES: u64 = 4;
+
 /// Kind of a page that belongs to a span.
 pub(crate) const SPAN_PAGE: u64 = 5;
 
@@ -37,7 +40,13 @@ fn object_span(space: &Space, offset: u64) -> Result<Option<u64>> {
     let entry = space.page(page)?.a.peek();
     let is_header = pack::page_kind(entry) == SPAN_PAGE && pack::page_class(entry) == OBJECT_CLASS as u64;
     let first = page.checked_sub(pack::page_value(entry));
-    Ok(first.filter(|_| is_header).map(|first| space.page_offset(first)))
+    let Some(first) = first.filter(|first| is_header && page - first < SPAN_HEADER_PAGES) else { return Ok(None) };
+    // An inner entry may be left of a span that was never committed; the first page's was logged.
+    let head = space.page(first)?.a.peek();
+    let begins = pack::page_kind(head) == SPAN_PAGE
+        && pack::page_class(head) == OBJECT_CLASS as u64
+        && pack::page_value(head) == 0;
+    Ok(begins.then(|| space.page_offset(first)))
 }
 
 /// Waits for a word, settling dead owners on the way.
@@ -122,7 +131,7 @@ pub(crate) fn settle_lane(actor: &Actor) -> Result<()> {
         crash_point!("stage 1: a context released");
         wake_all(actor, index)?;
     }
-    lock::clear_line(actor);
+    lock::clear_line(actor, |offset| object_at(actor.space, offset).ok());
     wake_waited_for(actor);
     crash_point!("stage 1: all woken");
     // 5. Blocks are given back later.
@@ -158,7 +167,7 @@ pub(crate) fn undo(actor: &Actor, index: usize) -> Result<()> {
             }
         }
         // SAFETY: R1: both ranges were checked; J2: we hold the words of everything the context changed.
-        unsafe { std::ptr::copy_nonoverlapping(record.payload, target, record.len as usize) };
+        unsafe { std::ptr::copy(record.payload, target, record.len as usize) };
         crash_point!("undo: a record restored");
         Ok(())
     })

@@ -80,15 +80,15 @@ fn wake_drainer(header: &ObjectHeader) {
     }
 }
 
-/// Clears the line of a dead lane; its drainers are woken.
-pub(crate) fn clear_line(actor: &Actor) {
+/// Clears the line of a dead lane and wakes the drainers of what it read; `header_at` knows where headers can be.
+pub(crate) fn clear_line<'a>(actor: &Actor<'a>, header_at: impl Fn(u64) -> Option<&'a ObjectHeader>) {
     for cell in &actor.space.reader_line(actor.id).cells {
         let word = cell.peek();
         if word == 0 {
             continue;
         }
         cell.store(0, Ordering::SeqCst);
-        if let Ok(header) = actor.space.get::<ObjectHeader>(cell_object(word)) {
+        if let Some(header) = header_at(cell_object(word)) {
             wake_drainer(header);
         }
     }
@@ -112,19 +112,26 @@ pub(crate) fn drain(
 #[cold]
 fn drain_slow(actor: &Actor, header: &ObjectHeader, own_reads: u64, waiting: &mut Waiting) -> Result<(), Blocked> {
     let object = actor.space.offset_of(header);
+    // Asked before anybody is waited for: however many others read, they are not what this would end by.
+    if reads_of(actor, actor.id, object) > own_reads {
+        return Err(Blocked::Failed(Error::Deadlock));
+    }
     loop {
-        let Some(reader) = next_reader(actor, header, object, own_reads)? else {
+        let Some(reader) = next_reader(actor, header, object) else {
             waiting.stop(actor);
             return Ok(());
         };
         let seen = header.word.fetch_or(DRAIN, Ordering::SeqCst) | DRAIN;
-        if next_reader(actor, header, object, own_reads)?.is_none() {
+        if next_reader(actor, header, object).is_none() {
             continue;
         }
         let lane = actor.space.lane(reader).ok_or(Blocked::Failed(Error::corrupt(object, "a reader has no lane")))?;
         waiting.sleep(actor, &header.word, object, seen, lock_class::DRAIN, Some(reader + 1))?;
         if waiting.time_to_probe() {
             let owner = lane.owner.load(Ordering::Acquire);
+            if LaneState::of(owner) == LaneState::Damaged {
+                return Err(Blocked::Failed(Error::corrupt(object, "a reader's lane is damaged")));
+            }
             let free = LaneState::of(owner) == LaneState::Free;
             let (slot, incarnation) = (pack::owner_slot(owner), pack::owner_incarnation(owner));
             if !free && is_dead(actor.space, Some(actor.me), slot, incarnation).map_err(Blocked::Failed)? {
@@ -134,8 +141,14 @@ fn drain_slow(actor: &Actor, header: &ObjectHeader, own_reads: u64, waiting: &mu
     }
 }
 
-/// A lane that reads the object; clears the hint bits of groups in which nobody does.
-fn next_reader(actor: &Actor, header: &ObjectHeader, object: u64, own: u64) -> Result<Option<u32>, Blocked> {
+/// How often a lane reads the object.
+fn reads_of(actor: &Actor, lane: u32, object: u64) -> u64 {
+    let cells = actor.space.reader_line(lane).cells.iter().map(|cell| cell.load(Ordering::SeqCst));
+    cells.filter(|cell| reads(*cell, object)).map(|cell| cell & COUNT).sum()
+}
+
+/// Another lane that reads the object; clears the hint bits of groups in which nobody does.
+fn next_reader(actor: &Actor, header: &ObjectHeader, object: u64) -> Option<u32> {
     let hint = header.hint.load(Ordering::SeqCst);
     let high = actor.space.words().lanes_high.load(Ordering::Acquire).min(u64::from(actor.space.geometry.lane_count));
     let mut left = hint;
@@ -144,28 +157,23 @@ fn next_reader(actor: &Actor, header: &ObjectHeader, object: u64, own: u64) -> R
         left &= left - 1;
         let mut found = false;
         for lane in (u64::from(bit)..high).step_by(64) {
-            let line = actor.space.reader_line(lane as u32);
-            let count: u64 = line
-                .cells
-                .iter()
-                .map(|cell| cell.load(Ordering::SeqCst))
-                .filter(|cell| reads(*cell, object))
-                .map(|cell| cell & COUNT)
-                .sum();
-            if lane == u64::from(actor.id) {
-                if count > own {
-                    return Err(Blocked::Failed(Error::Deadlock));
-                }
-                found |= count > 0;
-            } else if count > 0 {
-                return Ok(Some(lane as u32));
+            let reading = reads_of(actor, lane as u32, object) > 0;
+            if reading && lane != u64::from(actor.id) {
+                return Some(lane as u32);
             }
+            found |= reading;
         }
         if !found {
             header.hint.store(header.hint.peek() & !(1 << bit), Ordering::SeqCst);
         }
     }
-    Ok(None)
+    None
+}
+
+/// How often the caller's own lane reads the object.
+pub(crate) fn own_reads(actor: &Actor, object: u64) -> u64 {
+    let cells = &actor.space.reader_line(actor.id).cells;
+    cells.iter().map(|cell| cell.peek()).filter(|cell| reads(*cell, object)).map(|cell| cell & COUNT).sum()
 }
 
 /// The lanes that read `object`, for the deadlock walk.

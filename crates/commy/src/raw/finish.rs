@@ -4,8 +4,8 @@
 use super::shape::{ContainerKind, Shape};
 use super::table::{TABLE_GROUP, TableView, owned_block};
 use crate::crash::crash_point;
-use crate::heap::{class_for, trim};
-use crate::journal::{self, Context, HEAD_SIZE, Inner, Kind, Log, Phase, Record};
+use crate::heap::{block_size, class_for, trim};
+use crate::journal::{self, Context, HEAD_SIZE, Inner, Kind, Log, Phase, RUN_CLASS, Record, SPILL_CLASS};
 use crate::process::Actor;
 use crate::region::layout::*;
 use crate::{Error, Result};
@@ -47,8 +47,8 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
 /// Bytes of the block at `raw.data`.
 fn data_size(raw: &RawHeader, shape: &Shape) -> u64 {
     match shape.kind {
-        ContainerKind::HashMap => raw.capacity.peek() * (TABLE_GROUP + TABLE_GROUP * shape.slot_size),
-        _ => raw.capacity.peek() * shape.slot_size.max(1),
+        ContainerKind::HashMap => raw.capacity.peek().saturating_mul(TABLE_GROUP + TABLE_GROUP * shape.slot_size),
+        _ => raw.capacity.peek().saturating_mul(shape.slot_size.max(1)),
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
         match (phase, record.kind) {
             (Phase::Committed, Kind::Free) | (Phase::Undone, Kind::Alloc) => {
                 let class = usize::from(record.flags);
-                if class >= LIST_COUNT {
+                if class != RUN_CLASS && (class >= LIST_COUNT || block_size(class) == 0) {
                     return Err(Error::corrupt(record.offset, "a record names no class"));
                 }
                 journal::push_and_drop_record(actor, index, class, record.offset, record.below)?;
@@ -83,6 +83,7 @@ pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
             break;
         }
         crash_point!("finish: a chunk returned");
+        trim(actor, SPILL_CLASS)?;
     }
     state.put(0);
     crash_point!("finish: idle");

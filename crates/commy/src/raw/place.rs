@@ -131,10 +131,13 @@ impl Place {
 /// Lets blocks go at commit.
 ///
 /// # Errors
-/// Without log room for all of them nothing is recorded.
+/// `OutOfSpace` without log room; if some are recorded by then the context can only be rolled back.
 pub(crate) fn release_blocks(context: &mut Context, blocks: &[(u64, u64)]) -> Result<()> {
-    for (block, len) in blocks {
-        context.reserve_log(HEAD_SIZE)?;
+    for (index, (block, len)) in blocks.iter().enumerate() {
+        if let Err(error) = context.reserve_log(HEAD_SIZE) {
+            context.doomed |= index > 0;
+            return Err(error);
+        }
         context.release(*len, *block);
     }
     Ok(())

@@ -95,10 +95,14 @@ impl TableView {
         if groups == 0 {
             return Ok(None);
         }
-        if !groups.is_power_of_two() || groups > space.geometry.capacity / group_size(slot_size) {
+        if !groups.is_power_of_two() || groups >> 40 != 0 {
             return Err(Error::corrupt(raw.data.peek(), "a table has an impossible size"));
         }
-        let data = space.resolve(raw.data.peek(), groups * group_size(slot_size))?;
+        let offset = raw.data.peek();
+        if !offset.is_multiple_of(16) {
+            return Err(Error::corrupt(offset, "a table's body is misplaced"));
+        }
+        let data = space.resolve(offset, groups.saturating_mul(group_size(slot_size)))?;
         Ok(Some(Self::at(data, groups, slot_size)))
     }
 
@@ -278,7 +282,7 @@ impl<'a> Table<'a> {
             return Ok(());
         }
         let offset = self.offset_of(found.control) & !7;
-        context.save(offset, 8)
+        context.save_once(offset, 8)
     }
 
     #[inline(always)]
@@ -293,7 +297,7 @@ impl<'a> Table<'a> {
         if self.is_fresh() {
             return Ok(());
         }
-        context.save(self.offset_of(found.slot) + at, len)
+        context.save_once(self.offset_of(found.slot) + at, len)
     }
 
     /// Logs all that `erase` changes.
@@ -331,18 +335,18 @@ impl<'a> Table<'a> {
         }
         let mut groups = 1u64;
         // Seven eighths of the slots may be full.
-        while groups * 14 < wanted {
+        while groups.saturating_mul(14) < wanted {
             groups = groups.checked_mul(2).ok_or(Error::InvalidArgument("length"))?;
         }
         // A table full of the living doubles, so that growth is paid for by inserts.
-        if self.len() > self.raw.capacity.peek() * 7 && groups <= self.raw.capacity.peek() {
-            groups = self.raw.capacity.peek() * 2;
+        if self.len() > self.raw.capacity.peek().saturating_mul(7) && groups <= self.raw.capacity.peek() {
+            groups = self.raw.capacity.peek().saturating_mul(2);
         }
         let limit = self.space.geometry.capacity;
         let size = groups.checked_mul(group_size(self.slot_size)).filter(|size| *size <= limit);
         let size = size.ok_or(Error::OutOfSpace { requested: u64::MAX, capacity: limit })?;
         let old = self.view()?;
-        let old_size = self.raw.capacity.peek() * group_size(self.slot_size);
+        let old_size = self.raw.capacity.peek().saturating_mul(group_size(self.slot_size));
         context.reserve_log(2 * HEAD_SIZE)?;
         let block = context.allocate(size)?;
         let moved = self.fill(block, groups, old);
@@ -361,7 +365,7 @@ impl<'a> Table<'a> {
         self.raw.data.put(block);
         crash_point!("table: data switched, size not");
         self.raw.capacity.put(groups);
-        self.raw.aux0.put(groups * 14 - self.len());
+        self.raw.aux0.put((groups * 14).saturating_sub(self.len()));
         self.raw.low_water.put(0);
         crash_point!("table: grown");
         Ok(())

@@ -78,6 +78,9 @@ impl<'a> Vector<'a> {
         if data == 0 && count == 0 || size == 0 {
             return Ok(std::ptr::dangling_mut::<u128>().cast());
         }
+        if data % 16 != 0 || index + count > self.raw.capacity.peek() {
+            return Err(Error::corrupt(data, "a vector's body is misplaced or too short"));
+        }
         self.space.resolve(data.wrapping_add(at), len)
     }
 
@@ -92,7 +95,7 @@ impl<'a> Vector<'a> {
             return Ok(());
         }
         let wanted = self.len().checked_add(more).ok_or(Error::InvalidArgument("length"))?;
-        self.move_to(context, wanted.max(self.len() * 2).max(4))
+        self.move_to(context, wanted.max(self.len().saturating_mul(2)).max(4))
     }
 
     /// Moves the content to a fresh block for at least `capacity` slots.
@@ -107,7 +110,7 @@ impl<'a> Vector<'a> {
         let block = context.allocate(size)?;
         let len = self.len();
         let old = self.raw.data.peek();
-        let old_size = self.raw.capacity.peek() * self.stride();
+        let old_size = self.raw.capacity.peek().saturating_mul(self.stride());
         let source = self.slots(0, len);
         let (source, target) = match (source, self.space.resolve(block, size)) {
             (Ok(source), Ok(target)) => (source, target),
@@ -147,9 +150,10 @@ impl<'a> Vector<'a> {
 
     #[cold]
     fn open_range(&self, context: &mut Context, from: u64, live: u64) -> Result<()> {
-        let bytes = (live - from) * self.slot_size;
+        let bytes = (live - from).saturating_mul(self.slot_size);
         if bytes > COPY_ABOVE {
-            return self.move_to(context, self.len().max(self.raw.capacity.peek().min(2 * self.len())).max(1));
+            return self
+                .move_to(context, self.len().max(self.raw.capacity.peek().min(self.len().saturating_mul(2))).max(1));
         }
         context.save(self.raw.data.peek() + from * self.slot_size, bytes)?;
         self.raw.low_water.put(from);
@@ -163,7 +167,13 @@ impl<'a> Vector<'a> {
         if index >= self.raw.low_water.peek() {
             return Ok(());
         }
-        context.save(self.raw.data.peek() + index * self.slot_size, self.slot_size)
+        let body = self.len().saturating_mul(self.slot_size);
+        if context.logged > body.saturating_add(COPY_ABOVE) {
+            // So much has been logged one by one that a fresh copy, which needs no log, is cheaper.
+            return self.move_to(context, self.raw.capacity.peek());
+        }
+        self.slots(index, 1)?;
+        context.save_once(self.raw.data.peek() + index * self.slot_size, self.slot_size)
     }
 
     /// The place of the next slot, ready to be written; `publish_push` makes it live.

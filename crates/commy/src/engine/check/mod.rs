@@ -18,14 +18,15 @@ pub use report::{Finding, Report};
 
 use std::fmt::Arguments;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use crate::journal::{OBJECT_CLASS, RUN_CLASS};
 use crate::region::layout::*;
 use crate::region::{Geometry, Space};
 use map::{Map, Use};
 
-/// Looks at a word that should be calm, in all; then whatever moves counts as damage.
-const PATIENCE: u32 = if cfg!(test) { 200 } else { 20_000 };
+/// How long the check waits, in all, for words that should be calm; what moves after that counts as damage.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
 
 /// Checks everything. The caller has made the region stand still (see "Freeze" in ARCHITECTURE.md).
 pub(crate) fn check(space: &Space) -> Report {
@@ -33,7 +34,7 @@ pub(crate) fn check(space: &Space) -> Report {
         space,
         map: Map::default(),
         report: Report::default(),
-        patience: PATIENCE,
+        deadline: None,
         spare_steps: table::SPARE_STEPS,
     };
     checker.header();
@@ -51,7 +52,8 @@ struct Checker<'a> {
     space: &'a Space,
     map: Map,
     report: Report,
-    patience: u32,
+    /// When patience ends; set when it is first needed.
+    deadline: Option<Instant>,
     spare_steps: u64,
 }
 
@@ -113,10 +115,9 @@ impl<'a> Checker<'a> {
     /// Waits a little for `calm`: a context that meets a freeze has taken a word for a moment, and lets it go.
     fn calms(&mut self, calm: impl Fn() -> bool) -> bool {
         while !calm() {
-            if self.patience == 0 {
+            if Instant::now() >= *self.deadline.get_or_insert_with(|| Instant::now() + PATIENCE) {
                 return false;
             }
-            self.patience -= 1;
             std::thread::yield_now();
         }
         true

@@ -45,6 +45,13 @@ pub(crate) fn current_thread_id() -> u32 {
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
+/// Whether this process has no thread of this number any more. A later thread may have it again: then the answer is no.
+pub(crate) fn thread_is_gone(thread_id: u32) -> bool {
+    // SAFETY: takes no pointers; signal 0 only asks.
+    let found = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread_id, 0) };
+    found != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}
+
 /// A name for people: the program's file, cut to 32 bytes at a character; may be empty.
 pub(crate) fn process_name() -> String {
     let program = std::env::current_exe().ok();

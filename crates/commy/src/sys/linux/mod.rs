@@ -35,6 +35,6 @@ pub(crate) use file::{File, FileIdentity, FileMetadata};
 pub(crate) use file_system::{FileSystemKind, volatile_directory};
 pub(crate) use fork::{fork_epoch, install_fork_hooks};
 pub(crate) use futex::{WaitResult, futex_wait, futex_wake};
-pub(crate) use identity::{ProcessIdentity, current_thread_id, process_name};
+pub(crate) use identity::{ProcessIdentity, current_thread_id, process_name, thread_is_gone};
 pub(crate) use mapping::Mapping;
 pub(crate) use probe::all_tasks_exiting;

@@ -57,8 +57,8 @@ impl World {
 
     /// Offsets of control byte and slot of the table of numbers.
     fn place(&self, (group, index): (u64, u64)) -> (u64, u64) {
-        let group = self.raw(4).data.peek() + group * (16 + 16 * 24);
-        (group + index, group + 16 + index * 24)
+        let (controls, number) = (self.raw(4).data.peek(), group * 16 + index);
+        (controls + number, controls + self.raw(4).capacity.peek() * 16 + number * 24)
     }
 
     /// The first place of group `group` whose control byte is, or is not, full.

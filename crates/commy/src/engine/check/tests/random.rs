@@ -113,7 +113,7 @@ fn any_bytes_end_in_a_report() {
         (geometry.heap_at, geometry.heap_at + supplied * PAGE),
     ];
     let mut damaged = 0;
-    for round in 0..4000 {
+    for round in 0..2000 {
         let mut undo = Vec::new();
         for _ in 0..if round % 20 == 0 { 500 } else { 1 + random.below(8) } {
             let (start, end) = areas[random.below(areas.len() as u64) as usize];
@@ -136,6 +136,6 @@ fn any_bytes_end_in_a_report() {
         assert!(report.to_string().lines().count() <= 50, "round {round}");
         undo.iter().rev().for_each(|(place, old)| place.put(*old));
     }
-    assert!(damaged > 1000, "{damaged}");
+    assert!(damaged > 500, "{damaged}");
     world.assert_clean();
 }
