@@ -35,10 +35,6 @@ impl Samples {
         self.quantile(0.5)
     }
 
-    pub(crate) fn worst(&self) -> f64 {
-        self.quantile(1.0)
-    }
-
     /// The width of the middle half of the samples, as a share of the median.
     pub(crate) fn spread(&self) -> f64 {
         (self.quantile(0.75) - self.quantile(0.25)) / self.median()

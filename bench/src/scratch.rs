@@ -5,46 +5,52 @@ use commy::Region;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
-/// A name in the directory for volatile data that no other run uses.
-fn fresh_name() -> String {
-    format!("commy-bench-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// A region that is removed at the end.
-pub(crate) struct Scratch {
-    pub(crate) region: Region,
-}
-
-impl Scratch {
-    pub(crate) fn new() -> Outcome<Scratch> {
-        Ok(Scratch { region: Region::options().capacity(8 << 30).volatile(&fresh_name())? })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.region.path()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Another name is all that could be left.
-        let _ = Region::remove(self.path());
-    }
-}
-
-/// A path beside the scratch regions; the file there is removed at the end.
-pub(crate) struct ScratchFile(pub(crate) PathBuf);
+/// A file in the directory for volatile data; it is removed at the end.
+pub(crate) struct ScratchFile(PathBuf);
 
 impl ScratchFile {
-    pub(crate) fn beside(scratch: &Scratch) -> ScratchFile {
-        ScratchFile(scratch.path().with_file_name(fresh_name()))
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 
 impl Drop for ScratchFile {
     fn drop(&mut self) {
+        // It may never have been made.
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+/// A region of which only this process and its children know.
+pub(crate) struct Scratch {
+    pub(crate) region: Region,
+    file: ScratchFile,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Outcome<Scratch> {
+        let region = Region::options().capacity(8 << 30).volatile(&fresh_name())?;
+        let file = ScratchFile(region.path().to_path_buf());
+        Ok(Scratch { region, file })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The name of another file in the same place.
+    pub(crate) fn sibling(&self) -> ScratchFile {
+        ScratchFile(self.path().with_file_name(fresh_name()))
+    }
+
+    /// The file alone: this process no longer has the region open, unless an object of it lives.
+    pub(crate) fn close(self) -> ScratchFile {
+        self.file
+    }
+}
+
+/// A name that no other run uses.
+fn fresh_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("commy-bench-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }

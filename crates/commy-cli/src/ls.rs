@@ -11,7 +11,7 @@ pub(crate) fn run(path: &Path) -> Outcome {
     let region = Region::options().read_only(true).open(path)?;
     let mut objects = region.objects()?;
     objects.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut table = Table::new(["NAME", "KIND", ">LENGTH", ">BYTES", "TYPE"]);
+    let mut table = Table::new(["NAME", "KIND", ">LENGTH", ">BODY", "TYPE"]);
     for object in objects {
         let (length, bytes) = (human::count(object.len), human::bytes(object.bytes));
         table.push([printable(&object.name), object.kind.to_string(), length, bytes, printable(&object.schema)]);

@@ -13,7 +13,7 @@ mod table;
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// How a command ended: its exit code, or what stopped it.
@@ -54,11 +54,11 @@ struct Target {
 fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
-        Command::Ls(target) => ls::run(&target.region),
-        Command::Ps(target) => ps::run(&target.region),
-        Command::Stat(target) => stat::run(&target.region),
-        Command::Check(target) => check::run(&target.region),
-        Command::Rm(target) => rm::run(&target.region),
+        Command::Ls(target) => on(&target, ls::run),
+        Command::Ps(target) => on(&target, ps::run),
+        Command::Stat(target) => on(&target, stat::run),
+        Command::Check(target) => on(&target, check::run),
+        Command::Rm(target) => on(&target, rm::run),
         Command::DemoWorker(arguments) => demo::run_worker(&arguments),
     };
     outcome.unwrap_or_else(|error| {
@@ -69,4 +69,18 @@ fn main() -> ExitCode {
         eprintln!("commy: {error}");
         ExitCode::FAILURE
     })
+}
+
+/// Runs a command on a region. An error of the region names its file.
+fn on(target: &Target, command: fn(&Path) -> Outcome) -> Outcome {
+    command(&target.region).map_err(|error| naming(&target.region, error))
+}
+
+/// Puts the file before an error that does not name it itself.
+fn naming(path: &Path, error: Box<dyn Error>) -> Box<dyn Error> {
+    use commy::Error::{Io, NotARegion, Unsupported};
+    match error.downcast_ref::<commy::Error>() {
+        None | Some(Io { .. } | NotARegion { .. } | Unsupported { .. }) => error,
+        Some(nameless) => format!("{}: {nameless}", path.display()).into(),
+    }
 }

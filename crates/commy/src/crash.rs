@@ -19,12 +19,14 @@ mod armed {
     use std::io::Write;
     use std::path::{Path, PathBuf};
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
     /// Points left until death; 0 or below: not armed.
     static COUNTDOWN: AtomicI64 = AtomicI64::new(0);
     /// Only points of this name count, if one is given; where the name of the last point goes.
     static TARGET: Mutex<(Option<String>, Option<PathBuf>)> = Mutex::new((None, None));
+    /// Stop instead of dying.
+    static STOPS: AtomicBool = AtomicBool::new(false);
     static SEEN: Mutex<Option<BTreeSet<&'static str>>> = Mutex::new(None);
 
     /// Dies at the `nth` point from now (1 = the next one); its name is appended to `log` first.
@@ -36,6 +38,13 @@ mod armed {
     /// Dies at the `nth` point called `name` from now.
     pub fn arm_at(name: &str, nth: u64, log: &Path) {
         *TARGET.lock().unwrap() = (Some(name.to_string()), Some(log.to_path_buf()));
+        COUNTDOWN.store(nth as i64, Ordering::SeqCst);
+    }
+
+    /// Stops, as by SIGSTOP, at the `nth` point called `name` from now; goes on when it is continued.
+    pub fn stop_at(name: &str, nth: u64) {
+        *TARGET.lock().unwrap() = (Some(name.to_string()), None);
+        STOPS.store(true, Ordering::SeqCst);
         COUNTDOWN.store(nth as i64, Ordering::SeqCst);
     }
 
@@ -69,6 +78,10 @@ mod armed {
             if let Ok(mut file) = file {
                 let _ = writeln!(file, "{name}");
             }
+        }
+        drop(target);
+        if STOPS.swap(false, Ordering::SeqCst) {
+            return crate::sys::stop_self();
         }
         crate::sys::kill_self();
     }

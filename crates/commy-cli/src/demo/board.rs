@@ -24,6 +24,7 @@ pub(super) struct Board {
     pub(super) claims: SharedHashMap<u64, u64>,
     /// The longest that any operation of any process took, in nanoseconds.
     slowest_ns: SharedBox<u64>,
+    /// What this process knows of it.
     slowest_known_ns: Cell<u64>,
 }
 
@@ -112,14 +113,13 @@ impl Board {
     fn timed<T>(&self, operation: impl FnOnce() -> Result<T>) -> Result<T> {
         let start = Instant::now();
         let result = operation();
-        let took = start.elapsed().as_nanos() as u64;
-        if took > self.slowest_known_ns.get() {
-            let mut slowest = 0;
-            self.slowest_ns.update(|known| {
-                *known = took.max(*known);
-                slowest = *known;
+        let took_ns = start.elapsed().as_nanos() as u64;
+        if took_ns > self.slowest_known_ns.get() {
+            let slowest_ns = self.slowest_ns.update(|slowest_ns| {
+                *slowest_ns = took_ns.max(*slowest_ns);
+                *slowest_ns
             })?;
-            self.slowest_known_ns.set(slowest);
+            self.slowest_known_ns.set(slowest_ns);
         }
         result
     }

@@ -9,7 +9,7 @@ mod text;
 mod verdict;
 mod worker;
 
-use crate::{Outcome, human};
+use crate::{Outcome, human, naming};
 use board::Board;
 use crew::Crew;
 use progress::Progress;
@@ -36,7 +36,7 @@ const STALL: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Files and folders to count the words of; by default the .md, .rs, .toml and .txt files of this folder
+    /// Files and folders to count the words of [default: the .md, .rs, .toml and .txt files of this folder]
     #[arg(value_name = "FILE_OR_FOLDER")]
     paths: Vec<PathBuf>,
     /// How many processes count
@@ -76,24 +76,38 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Err("there is no text here; name some files or folders".into());
     }
     let text_bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
-    let board = Board::create(arguments.region.as_deref(), 8 * text_bytes as u64 + (256 << 20))?;
+    let capacity = 8 * text_bytes as u64 + (256 << 20);
+    let board = Board::create(arguments.region.as_deref(), capacity).map_err(|error| match &arguments.region {
+        Some(path) => naming(path, error.into()),
+        None => error.into(),
+    })?;
     let path = board.region.path().to_path_buf();
-    let seed = arguments.seed.unwrap_or_else(random::fresh_seed);
-    let (files, size, workers) = (texts.len(), human::bytes(text_bytes as u64), arguments.workers);
-    writeln!(stdout(), "{workers} processes count the words of {files} files ({size}) into one shared map.")?;
-    writeln!(stdout(), "seed {seed}; to look on: commy ps {}\n", path.display())?;
-
-    let correct = count_and_compare(arguments, board, &pieces, seed);
-    if arguments.region.is_none() && matches!(correct, Ok(true)) {
-        commy::Region::remove(&path)?;
-    } else {
+    let files = format!("{} files ({})", texts.len(), human::bytes(text_bytes as u64));
+    let correct = count_and_compare(arguments, board, &pieces, &files);
+    // What went wrong in the region may be looked at; a closed pipe or a missing program did not go wrong there.
+    let evidence = match &correct {
+        Ok(correct) => !correct,
+        Err(error) => !error.is::<std::io::Error>(),
+    };
+    if evidence || arguments.region.is_some() {
         writeln!(stdout(), "the region is kept: {}", path.display())?;
+    } else {
+        commy::Region::remove(&path)?;
     }
     Ok(if correct? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The race and the verdict on it; false if a word was lost or counted twice, or the region is not clean.
-fn count_and_compare(arguments: &Arguments, board: Board, pieces: &[&str], seed: u64) -> Result<bool, Box<dyn Error>> {
+fn count_and_compare(
+    arguments: &Arguments,
+    board: Board,
+    pieces: &[&str],
+    files: &str,
+) -> Result<bool, Box<dyn Error>> {
+    let seed = arguments.seed.unwrap_or_else(random::fresh_seed);
+    let path = board.region.path().display();
+    writeln!(stdout(), "{} processes count the words of {files} into one shared map.", arguments.workers)?;
+    writeln!(stdout(), "seed {seed}; to look on: commy ps {path}\n")?;
     for (number, &piece) in pieces.iter().enumerate() {
         board.texts.insert(number as u64, piece)?;
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// What counts as text where nobody named anything.
 const EXTENSIONS: [&str; 4] = ["md", "rs", "toml", "txt"];
+/// And how many bytes of it are enough.
+const ENOUGH: usize = 32 << 20;
 
 /// The words of a text: runs of letters and digits.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -63,9 +65,13 @@ pub(super) fn read_all(named: &[PathBuf]) -> io::Result<Vec<String>> {
     }
     paths.sort();
     paths.dedup();
-    let mut texts = Vec::new();
+    let (mut texts, mut size) = (Vec::new(), 0);
     for path in paths {
         let bytes = fs::read(&path).map_err(|error| naming(&path, &error))?;
+        if named.is_empty() && size + bytes.len() > ENOUGH {
+            break;
+        }
+        size += bytes.len();
         texts.extend(text_of(bytes).filter(|text| words(text).next().is_some()));
     }
     Ok(texts)

@@ -75,7 +75,7 @@ impl fmt::Display for Verdict {
 
         let words_per_second = (self.shared.words as f64 / self.elapsed.as_secs_f64()) as u64;
         writeln!(f, "throughput         {} words/s", human::count(words_per_second))?;
-        writeln!(f, "longest operation  {}", human::duration(self.slowest))?;
+        writeln!(f, "longest operation  {} (waiting for a free CPU included)", human::duration(self.slowest))?;
         writeln!(f, "check              {}", self.report)
     }
 }

@@ -244,12 +244,16 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
         let space = self.object.space();
         key.with_bytes(|bytes| {
-            let value = self.object.glance(|attempt, raw| match find_in::<K, V>(space, raw, bytes).ok()? {
-                Some((_, found)) => {
-                    let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
-                    Some(Some(take_torn::<V>(attempt, space, place)?.ok()?))
+            let value = self.object.glance(|attempt, raw| {
+                let view = TableView::glance(space, raw, Layout::<K, V>::SLOT)?;
+                let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), bytes);
+                match view.find(hash_bytes(raw.seed(), bytes), same) {
+                    Some(found) => {
+                        let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
+                        Some(Some(take_torn::<V>(attempt, space, place)?.ok()?))
+                    }
+                    None => Some(None),
                 }
-                None => Some(None),
             });
             match value {
                 Some(value) => Ok(value),

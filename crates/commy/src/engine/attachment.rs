@@ -309,7 +309,7 @@ fn settle_everything(space: &Space, foreign: bool) -> Result<()> {
     for actor in actors() {
         // Nobody can know the next stamps, so no crafted one suppresses a record.
         let counter = &actor?.lane.stamp_counter;
-        counter.put((counter.peek() + (sys::random_u64() & 0xffff_ffff)) & ((1 << 48) - 1));
+        counter.put(counter.peek().wrapping_add(sys::random_u64() & 0xffff_ffff) & ((1 << 48) - 1));
     }
     for slot in 0..space.geometry.slot_count {
         let state = &space.slot(slot).state;

@@ -115,23 +115,25 @@ pub(super) fn open(
     init: impl Fn(&mut Context, &RawHeader) -> Result<()> + Copy,
 ) -> Result<Object> {
     check_name(name)?;
-    if let Some(object) = lookup(attachment, name)? {
-        if want == Want::New {
-            return Err(Error::AlreadyExists);
+    loop {
+        if let Some(object) = lookup(attachment, name)? {
+            if want == Want::New {
+                return Err(Error::AlreadyExists);
+            }
+            match expect(&object, descriptor) {
+                // Removed between the two looks: there may be another one, or none.
+                Err(Error::Removed) => continue,
+                other => return other.map(|()| object),
+            }
         }
-        expect(&object, descriptor)?;
-        return Ok(object);
-    }
-    if want == Want::Existing {
-        return Err(Error::NotFound);
-    }
-    if !attachment.space().writable {
-        return Err(Error::NotFound);
-    }
-    match create(attachment, name, descriptor, init) {
-        // Somebody was faster.
-        Err(Error::AlreadyExists) if want == Want::Either => open(attachment, name, Want::Existing, descriptor, init),
-        other => other,
+        if want == Want::Existing || !attachment.space().writable {
+            return Err(Error::NotFound);
+        }
+        match create(attachment, name, descriptor, init) {
+            // Somebody was faster.
+            Err(Error::AlreadyExists) if want == Want::Either => {}
+            other => return other,
+        }
     }
 }
 

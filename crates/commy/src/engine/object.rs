@@ -290,7 +290,7 @@ pub(super) fn retire(context: &mut Context, header: &ObjectHeader) -> Result<()>
     context.reserve_log(3 * HEAD_SIZE + 8)?;
     context.append_free(OBJECT_CLASS, offset);
     context.release(len, block);
-    context.append_retire(offset, header.generation.peek() + 1);
+    context.append_retire(offset, header.generation.peek().wrapping_add(1));
     raw::detach(context, &header.raw, &descriptor.owned)
 }
 

@@ -138,6 +138,7 @@ pub(super) fn all_headers(attachment: &Attachment) -> Result<Vec<u64>> {
     held.put(offset);
     let taken = journal::acquire(lane.actor, &supply.word, offset, &mut Waiting::new());
     let spans = taken.and_then(|()| {
+        crash_point!("headers: supply held");
         let spans = header_spans(space);
         crate::lock::release(&supply.word, lane.actor.lock_id());
         spans

@@ -133,9 +133,14 @@ impl Region {
     }
 
     fn named<C: Container>(&self, name: &str, want: Want) -> Result<C> {
-        let object = directory::open(&self.attachment, name, want, &C::descriptor(), C::init)?;
-        C::validate(&object)?;
-        Ok(C::from_object(object))
+        loop {
+            let object = directory::open(&self.attachment, name, want, &C::descriptor(), C::init)?;
+            match C::validate(&object) {
+                // Removed meanwhile: there may be another one, or none.
+                Err(Error::Removed) => {}
+                other => return other.map(|()| C::from_object(object)),
+            }
+        }
     }
 
     /// Makes an object without a name.

@@ -172,7 +172,7 @@ impl<'a> Span<'a> {
     }
 
     fn link(&self, block: u64) -> Result<&'a AtomicU64> {
-        self.space.get(block + link_offset(self.class))
+        self.space.get(block.wrapping_add(link_offset(self.class)))
     }
 
     /// Takes one block, the head of the lane's list; the arena is locked. An empty span goes back to the supply if

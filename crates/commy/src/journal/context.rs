@@ -122,7 +122,7 @@ impl Context {
     #[inline(always)]
     pub(crate) fn begin(&mut self) {
         let lane = self.actor.lane;
-        let counter = (lane.stamp_counter.peek() + 1) & ((1 << 48) - 1);
+        let counter = lane.stamp_counter.peek().wrapping_add(1) & ((1 << 48) - 1);
         // Raised before first use: a stamp never marks two contexts.
         lane.stamp_counter.put(counter);
         self.stamp = (u64::from(self.actor.id) << 48) | counter;

@@ -46,7 +46,7 @@ pub(crate) fn link_offset(class: usize) -> u64 {
 }
 
 fn link<'a>(actor: &Actor<'a>, class: usize, block: u64) -> Result<&'a AtomicU64> {
-    actor.space.get::<AtomicU64>(block + link_offset(class))
+    actor.space.get::<AtomicU64>(block.wrapping_add(link_offset(class)))
 }
 
 /// Moves the head of a list, which is not empty, to a context: `append` records it as Alloc.

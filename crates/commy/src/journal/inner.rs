@@ -122,6 +122,8 @@ pub(crate) fn undo_inner(actor: &Actor) -> Result<()> {
             actor.space.logged_word(actor.lane, entry.offset.peek())?.put(entry.old.peek());
             crash_point!("inner undo: word restored");
         }
+    }
+    if state != 0 {
         heap.state.put(0);
     }
     release_held(actor, &heap.held_supply)?;

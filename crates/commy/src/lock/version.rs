@@ -9,7 +9,7 @@ use crate::region::layout::*;
 pub(crate) fn open_version(header: &ObjectHeader) {
     let version = header.version.load(Ordering::Relaxed);
     if version & 1 == 0 {
-        header.version.store(version + 1, Ordering::Relaxed);
+        header.version.store(version.wrapping_add(1), Ordering::Relaxed);
     }
     // Readers that see a later store see the odd version too.
     fence(Ordering::Release);
@@ -21,7 +21,7 @@ pub(crate) fn open_version(header: &ObjectHeader) {
 pub(crate) fn close_version(header: &ObjectHeader) {
     let version = header.version.load(Ordering::Relaxed);
     if version & 1 == 1 {
-        header.version.put(version + 1);
+        header.version.put(version.wrapping_add(1));
     }
 }
 

@@ -83,7 +83,7 @@ impl Waiting {
         }
         if !self.slept {
             self.slept = true;
-            actor.lane.wait_sequence.store(actor.lane.wait_sequence.peek() + 1, Ordering::Release);
+            actor.lane.wait_sequence.store(actor.lane.wait_sequence.peek().wrapping_add(1), Ordering::Release);
             actor.lane.waiting_for.store(offset, Ordering::SeqCst);
         }
         if waited > DEADLOCK_AFTER && self.walked.is_none_or(|last| last.elapsed() > DEADLOCK_AFTER) {

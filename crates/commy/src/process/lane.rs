@@ -78,6 +78,7 @@ pub(crate) fn claim_lane(space: &Space, me: Identity, thread_id: u32) -> Result<
         if LaneState::of(owner) == LaneState::Free
             && lane.owner.compare_exchange(owner, owned, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         {
+            crash_point!("lane: owned, not counted");
             words.lanes_high.fetch_max(u64::from(next) + 1, Ordering::AcqRel);
             lane.thread_id.put(u64::from(thread_id));
             crash_point!("lane: claimed");
@@ -112,6 +113,7 @@ pub(crate) fn adopt<'a>(space: &'a Space, me: Identity, id: u32) -> Result<Optio
     // Expecting the whole word, incarnation included: a late recoverer cannot rob the lane's next owner.
     let state = if LaneState::of(owner) == LaneState::Salvage { LaneState::Salvage } else { LaneState::Recovering };
     let ours = pack::owner(me.slot, me.incarnation, state as u64);
+    crash_point!("adopt: found dead");
     let won = actor.lane.owner.compare_exchange(owner, ours, Ordering::AcqRel, Ordering::Relaxed).is_ok();
     crash_point!("adopt: owner word taken");
     Ok(won.then_some(actor))

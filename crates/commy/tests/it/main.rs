@@ -1,3 +1,11 @@
 //! The promises of the library, one module for each.
 
+mod damaged;
+mod kill_points;
+mod kill_random;
+mod kill_recovery;
 mod layers;
+mod liveness;
+mod model;
+mod seeded;
+mod support;

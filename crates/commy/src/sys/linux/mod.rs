@@ -29,6 +29,13 @@ pub(crate) fn kill_self() -> ! {
     }
 }
 
+/// Stops until somebody sends SIGCONT.
+#[cfg(feature = "crash-points")]
+pub(crate) fn stop_self() {
+    // SAFETY: takes no pointers. Sent to this thread, so it does not execute another instruction before the stop.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
 pub(crate) use byte_lock::{ByteLock, byte_is_held, bytes_are_held};
 pub(crate) use clock::{boot_id, monotonic_ns, random_u64};
 pub(crate) use file::{File, FileIdentity, FileMetadata};

@@ -1,0 +1,39 @@
+//! The workloads, one a file.
+
+mod allocation;
+mod attach;
+mod contention;
+mod idle_lanes;
+mod map_read;
+mod map_write;
+mod memory;
+mod recovery;
+mod vec_guard;
+mod vec_push;
+mod vec_read;
+
+use crate::Outcome;
+use crate::arguments::Arguments;
+use crate::report::Report;
+
+/// Something to measure.
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Arguments, &mut Report) -> Outcome,
+}
+
+/// All of them, in the order in which they run.
+pub(crate) const WORKLOADS: [Workload; 11] = [
+    Workload { name: "vec-push", about: "appending through the handle, one atomic change each", run: vec_push::run },
+    Workload { name: "vec-guard", about: "appending under a write guard", run: vec_guard::run },
+    Workload { name: "vec-read", about: "elements by index, without a lock", run: vec_read::run },
+    Workload { name: "map-read", about: "look-ups and iteration in a map of 1,000,000 entries", run: map_read::run },
+    Workload { name: "map-write", about: "inserting, updating, removing 1,000,000 entries", run: map_write::run },
+    Workload { name: "allocation", about: "allocating and freeing a block", run: allocation::run },
+    Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
+    Workload { name: "idle-lanes", about: "one write while 1,000 threads have lanes", run: idle_lanes::run },
+    Workload { name: "attach", about: "opening a region that exists, and the first operation", run: attach::run },
+    Workload { name: "recovery", about: "taking a lock whose holder is killed", run: recovery::run },
+    Workload { name: "contention", about: "a read guard among eight hammering writers", run: contention::run },
+];

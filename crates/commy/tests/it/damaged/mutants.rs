@@ -1,0 +1,292 @@
+//! Some thousand variants of one region, each with a few bytes changed, in a child process: whatever is asked of them
+//! is answered by a value or an error.
+
+use super::{Places, content, word};
+use crate::seeded::{Random, seed, thorough};
+use crate::support::child::{self, Child};
+use crate::support::temporary::{Temporary, quiet};
+use commy::{Plain, Region, RegionOptions, Result, SharedBox, SharedHashMap, SharedString, SharedVec};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Plain)]
+#[repr(u8)]
+enum Color {
+    #[default]
+    Red = 1,
+    Green = 2,
+}
+
+type Colors = SharedVec<(Color, bool)>;
+
+/// One object of each kind, some of them with blocks of their own, page runs and erased entries.
+fn fill(region: &Region) -> Result<()> {
+    region.object::<SharedVec<u64>>("numbers")?.extend(0..600)?;
+    region.object::<SharedVec<String>>("texts")?.extend((0..60).map(|n| "text ".repeat(n)))?;
+    region
+        .object::<SharedVec<Option<String>>>("options")?
+        .extend((0..40).map(|n| (n % 3 > 0).then(|| "o".repeat(n))))?;
+    region.object::<Colors>("colors")?.extend([(Color::Red, true), (Color::Green, false)])?;
+    region.object::<SharedString>("text")?.set(&"ä long text, ".repeat(400))?;
+    region.object::<SharedBox<[u32; 5]>>("box")?.set([1, 2, 3, 4, 5])?;
+    let map: SharedHashMap<u64, u64> = region.object("map")?;
+    map.extend((0..200).map(|n| (n, n * n)))?;
+    (0..50).try_for_each(|n| map.remove(&(n * 3)).map(drop))?;
+    let names: SharedHashMap<String, String> = region.object("names")?;
+    names.extend((0..80).map(|n| (format!("{n:>20}"), "v".repeat(n))))?;
+    region
+        .object::<SharedHashMap<(u32, u64), Vec<u8>>>("padded")?
+        .extend((0..20).map(|n| ((n, 7u64), vec![n as u8; 30])))?;
+    region.object::<SharedVec<u64>>("gone")?.extend(0..5000)?;
+    region.remove_object("gone")
+}
+
+/// Asks everything of every object; whatever comes back is fine.
+fn exercise(region: &Region, writable: bool) {
+    let _ = (region.objects(), region.processes(), region.stats());
+    let numbers = region.open_object::<SharedVec<u64>>("numbers").map(|it| {
+        let _ = (it.len(), it.get(0), it.get(300), it.get(usize::MAX), it.to_vec());
+        let _ = it.read().map(|guard| (guard.iter().count(), guard.last().copied(), guard.to_vec()));
+        let _ = (it.set(3, 1), it.push(1), it.pop(), it.extend(0..50), it.reserve(10), it.truncate(500));
+        let _ = it.write().map(|mut guard| {
+            let _ = (guard.push(1), guard.insert(5, 1), guard.remove(9), guard.swap_remove(2), guard.pop());
+            let _ = (guard.get_mut(1).map(drop), guard.try_as_mut_slice().map(drop), guard.retain(|n| n % 2 == 0));
+            guard.rollback();
+        });
+        it
+    });
+    let texts = region.open_object::<SharedVec<String>>("texts").map(|it| {
+        let _ = (it.len(), it.get(0), it.get(50), it.to_vec());
+        let _ = it.read().map(|guard| guard.iter().map(str::len).sum::<usize>());
+        let _ = (it.set(3, "x".repeat(90)), it.push("another text that has a block"), it.pop(), it.truncate(40));
+        let _ = it.write().map(|mut guard| {
+            let _ = (guard.insert(5, "i"), guard.remove(9), guard.swap_remove(2), guard.retain(|text| text.len() > 20));
+        });
+        it
+    });
+    let _ = region.open_object::<SharedVec<Option<String>>>("options").map(|it| {
+        let _ =
+            (it.get(1), it.to_vec(), it.read().map(|guard| guard.iter().flatten().count()), it.set(1, None::<String>));
+        let _ = (it.pop(), it.clear());
+    });
+    let _ = region.open_object::<Colors>("colors").map(|it| {
+        let _ = (it.get(0), it.get(1), it.to_vec(), it.push((Color::Red, false)), it.pop());
+        let _ = it.read().map(|guard| guard.iter().filter(|color| color.1).count());
+    });
+    let _ = region.open_object::<SharedString>("text").map(|it| {
+        let _ = (it.len(), it.get(), it.push_str("more"), it.read().map(|guard| guard.chars().count()));
+        let _ = it.write().map(|mut guard| (guard.pop(), guard.insert_str(0, "ü"), guard.truncate(2)));
+        let _ = (it.set("new"), it.clear());
+    });
+    let _ = region.open_object::<SharedBox<[u32; 5]>>("box").map(|it| {
+        let _ = (
+            it.get(),
+            it.set([0; 5]),
+            it.update(|five| five[0] += 1),
+            it.read().map(|guard| guard.get().map(|five| five[1])),
+        );
+    });
+    let map = region.open_object::<SharedHashMap<u64, u64>>("map").map(|it| {
+        let _ = (it.len(), it.get(&5), it.get(&6), it.contains_key(&100_000), it.to_map());
+        let _ = it.read().map(|guard| (guard.iter().count(), guard.get(&7).copied(), guard.to_map()));
+        let _ = (it.insert(7, 7), it.insert(100_001, 1), it.remove(&5), it.update(&7, |n| *n += 1), it.reserve(100));
+        let _ = it.extend((0..200).map(|n| (n * 1000, n)));
+        let _ = it.write().map(|mut guard| {
+            let _ = (guard.entry(8).or_insert(1).map(drop), guard.retain(|key, _| key % 2 == 0), guard.remove(&2));
+        });
+        it
+    });
+    let names = region.open_object::<SharedHashMap<String, String>>("names").map(|it| {
+        let key = format!("{:>20}", 50);
+        let _ = (it.len(), it.get(&key), it.contains_key("missing"), it.to_map());
+        let _ = it.read().map(|guard| guard.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>());
+        let _ = (it.insert(&key, "w".repeat(50)), it.remove(&key), it.insert("new key that has a block", "x"));
+        let _ = it.write().map(|mut guard| guard.retain(|_, value| value.len() > 30));
+        it
+    });
+    let _ = region.open_object::<SharedHashMap<(u32, u64), Vec<u8>>>("padded").map(|it| {
+        let _ = (it.get(&(3, 7)), it.insert((99, 7), vec![1; 300]), it.to_map(), it.remove(&(4, 7)), it.clear());
+    });
+    if !writable {
+        return;
+    }
+    if let (Ok(numbers), Ok(map)) = (&numbers, &map) {
+        let _ = region.transaction(|tx| {
+            tx.write(numbers)?.push(tx.read(map)?.len() as u64)?;
+            tx.write(map)?.insert(1, 1).map(drop)
+        });
+    }
+    let _ = region.object::<SharedVec<u64>>("new").map(|it| it.extend(0..2000));
+    let _ =
+        (SharedVec::<String>::new_in(region).map(|it| it.push("anonymous")), region.rename_object("new", "renamed"));
+    let _ = (texts.map(|it| it.clear()), names.map(|it| it.clear()), map.map(|it| it.clear()));
+    for name in ["numbers", "texts", "options", "colors", "text", "box", "map", "names", "padded", "renamed"] {
+        let _ = region.remove_object(name);
+    }
+    let _ = region.check().map(|report| report.to_string());
+}
+
+/// The region's file, and how it is brought back to what it was.
+struct Template {
+    file: File,
+    bytes: Vec<u8>,
+    /// The parts that are no holes.
+    parts: Vec<(u64, u64)>,
+    places: Places,
+}
+
+impl Template {
+    /// `original` is a copy of the region at `path`, which may be damaged by now.
+    fn of(path: &Path, original: &Path) -> Template {
+        let bytes = content(original);
+        let places = Places::of(&bytes);
+        let pages = (places.committed_end - places.heap_at) / 4096;
+        let parts = vec![
+            (0, places.lanes_at + 16 * 4096),
+            (places.page_map_at, places.page_map_at + pages * 16),
+            (places.heap_at, places.committed_end),
+        ];
+        Template { file: File::options().write(true).open(path).unwrap(), bytes, parts, places }
+    }
+
+    fn restore(&self) {
+        self.file.set_len(self.bytes.len() as u64).unwrap();
+        for (from, to) in &self.parts {
+            self.file.write_all_at(&self.bytes[*from as usize..*to as usize], *from).unwrap();
+        }
+    }
+
+    /// Changes some bytes or words; what they were and are.
+    fn mutate(&self, random: &mut Random) -> String {
+        let mut changes = Vec::new();
+        let supplied = word(&self.bytes, 8192 + 8) * 4096;
+        for _ in 0..1 + random.below(4) {
+            let (from, to) = match random.below(20) {
+                // Object headers, each 192 bytes, from the beginning of the heap on.
+                0..=6 => (self.places.heap_at, self.places.heap_at + 12 * 192),
+                7..=13 => (self.places.heap_at, self.places.heap_at + supplied),
+                // Header words, arenas, supply.
+                14 => (200, 12288),
+                15 | 16 => (self.places.page_map_at, self.places.page_map_at + supplied / 256),
+                17 => (self.places.lanes_at, self.places.lanes_at + 2 * 4096),
+                18 => (self.places.readers_at, self.places.readers_at + 1024),
+                _ => (self.places.slots_at, self.places.slots_at + 1024),
+            };
+            let mut at = from + random.below(to - from);
+            let old = word(&self.bytes, at & !7);
+            let heap = self.places.heap_at;
+            let new = match random.below(3) {
+                0 => vec![self.bytes[at as usize] ^ 1 << random.below(8)],
+                1 => vec![random.next() as u8],
+                // A whole word that looks like something.
+                _ => {
+                    at &= !7;
+                    let word = match random.below(10) {
+                        0 => 0,
+                        1 => 1,
+                        2 => u64::MAX,
+                        3 => 1 << 63,
+                        4 => old.wrapping_add(1 << random.below(64)),
+                        5 => heap + random.below(supplied) & !15,
+                        6 => heap + random.below(supplied / 4096) * 4096,
+                        7 => random.below(200),
+                        8 => word(&self.bytes, heap + random.below(supplied) & !7),
+                        _ => random.next(),
+                    };
+                    word.to_le_bytes().to_vec()
+                }
+            };
+            self.file.write_all_at(&new, at).unwrap();
+            changes.push(format!("{at} (heap + {}): {new:x?}", at as i64 - heap as i64));
+        }
+        changes.join(", ")
+    }
+}
+
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
+#[test]
+fn entry() {
+    child::entry(|arguments| {
+        let [path, original, seed, from, to] = arguments else { panic!("{arguments:?}") };
+        let numbers = [seed, from, to].map(|number| number.parse::<u64>().unwrap());
+        let limit = libc::rlimit { rlim_cur: 3 << 30, rlim_max: 3 << 30 };
+        // SAFETY: reads one structure. A huge allocation fails, and that ends the process.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+        std::panic::set_hook(Box::new(|info| {
+            let trace = std::backtrace::Backtrace::capture().to_string();
+            *PANIC.lock().unwrap() = format!("{info} {trace}").replace('\n', " ");
+        }));
+        let path = Path::new(path);
+        let template = Template::of(path, Path::new(original));
+        for number in numbers[1]..numbers[2] {
+            one(path, &template, numbers[0], number);
+        }
+        template.restore();
+    });
+}
+
+fn one(path: &Path, template: &Template, seed: u64, number: u64) {
+    let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
+    template.restore();
+    let changes = template.mutate(&mut random);
+    child::tell(&format!("{number} {changes}"));
+    let hasty: RegionOptions = quiet().lock_timeout(Duration::from_millis(2));
+    let start = Instant::now();
+    for read_only in [true, false] {
+        let tried = catch_unwind(AssertUnwindSafe(|| {
+            if let Ok(region) = hasty.clone().read_only(read_only).open(path) {
+                if !read_only && random.below(3) == 0 {
+                    let _ = region.check().map(|report| report.to_string());
+                }
+                exercise(&region, !read_only);
+            }
+        }));
+        if tried.is_err() {
+            child::tell(&format!("panic {}", PANIC.lock().unwrap()));
+        }
+    }
+    if start.elapsed() > Duration::from_secs(8) {
+        child::tell(&format!("panic took {:?}", start.elapsed()));
+    }
+}
+
+#[test]
+fn changed_bytes_give_values_or_errors() {
+    let seed = seed();
+    println!("COMMY_SEED={seed}");
+    let temporary = Temporary::new();
+    let region = quiet().capacity(2 << 20).create(temporary.region()).unwrap();
+    fill(&region).unwrap();
+    assert!(region.check().unwrap().is_clean());
+    drop(region);
+    // One of them again: COMMY_MUTANT=811.
+    let one: Option<u64> = std::env::var("COMMY_MUTANT").ok().map(|number| number.parse().expect("a number"));
+    let mut from = one.unwrap_or(0);
+    let count = one.map_or(u64::from(thorough(2000)), |number| number + 1);
+    let (path, original) = (child::text(&temporary.region()), child::text(&temporary.file("original")));
+    std::fs::copy(&path, &original).unwrap();
+    let mut failures = Vec::new();
+    while from < count && failures.len() < 40 {
+        let arguments = [path.clone(), original.clone(), seed.to_string(), from.to_string(), count.to_string()];
+        let mut child = Child::spawn("damaged::mutants::entry", &arguments);
+        let mut last = String::new();
+        while let Some(line) = child.hear() {
+            match line.strip_prefix("panic ") {
+                Some(panic) => failures.push(format!("{panic}\n    mutant {last}")),
+                None => last = line,
+            }
+        }
+        let number: u64 = last.split(' ').next().unwrap().parse().unwrap_or(count);
+        match child.wait() {
+            child::End::Finished => break,
+            end => failures.push(format!("{end:?}\n    mutant {last}")),
+        }
+        from = number + 1;
+    }
+    assert!(failures.is_empty(), "COMMY_SEED={seed}\n{}", failures.join("\n"));
+}

@@ -1,0 +1,62 @@
+//! Who waits for whom, and what becomes of it: holders that are stopped, killed, forked, leaked; threads that end;
+//! transactions in a circle; crowds.
+
+mod crowds;
+mod descriptors;
+mod forks;
+mod guards;
+mod holders;
+mod objects;
+mod threads;
+mod transactions;
+
+use crate::support::child::Child;
+use std::time::{Duration, Instant};
+
+/// Looks until `holds` does. A test that fails here waits for something that never comes.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(30), "never came true: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A child that runs the entry point of one of the modules here.
+pub fn spawn(module: &str, arguments: &[&str]) -> Child {
+    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    Child::spawn(&format!("liveness::{module}::entry"), &arguments)
+}
+
+/// Sends a signal to a child that has not been waited for.
+pub fn signal(child: &Child, signal: i32) {
+    // SAFETY: takes no pointers; the child is ours and not reaped, so the number is its own.
+    assert_eq!(unsafe { libc::kill(child.pid() as i32, signal) }, 0);
+}
+
+/// Stops a child and returns when it has stopped.
+pub fn stop(child: &Child) {
+    signal(child, libc::SIGSTOP);
+    let mut status = 0;
+    // SAFETY: writes one status word. With WUNTRACED and the child alive this reaps nothing.
+    let found = unsafe { libc::waitpid(child.pid() as i32, &raw mut status, libc::WUNTRACED) };
+    assert!(found == child.pid() as i32 && libc::WIFSTOPPED(status), "the child has stopped");
+}
+
+/// The letter of a process's state in /proc.
+pub fn state_of(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// Asserts on a result that must be an error of one kind.
+#[macro_export]
+macro_rules! refused {
+    ($result:expr, $pattern:pat) => {
+        match $result {
+            Err($pattern) => {}
+            Err(other) => panic!("expected {}, not {other:?}", stringify!($pattern)),
+            Ok(_) => panic!("expected {}, not success", stringify!($pattern)),
+        }
+    };
+}

@@ -1,0 +1,9 @@
+//! Sequences of operations beside the std twin of each container: through handles, guards, guards that are rolled
+//! back or unwound, transactions; from two attachments of one region, with a third that can only read.
+
+pub mod harness;
+mod maps;
+mod texts;
+mod vectors;
+
+pub use harness::unwind;

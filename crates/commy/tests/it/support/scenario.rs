@@ -1,0 +1,149 @@
+//! An operation to be killed in: the state before it, the states it may leave, and how a child performs it.
+
+use super::temporary;
+use super::world::World;
+use commy::{Region, Result, crash};
+use std::fmt::Debug;
+use std::path::Path;
+
+/// Starts to count points towards a child's death.
+pub type Arm<'a> = &'a (dyn Fn() + Sync);
+
+/// What a child does. It calls `arm` where its life begins to be counted.
+pub type Body = Box<dyn Fn(&Path, Arm) -> Result<()> + Send + Sync>;
+
+/// See the module.
+pub struct Scenario {
+    pub name: String,
+    /// Needs a region that has not seen the operation before.
+    pub fresh: bool,
+    /// A survivor waits for the objects while the child has them.
+    pub contended: bool,
+    pub child: Body,
+    pub case: Box<dyn Case>,
+}
+
+/// The erased world of a scenario.
+pub trait Case: Send + Sync {
+    /// Brings everything back to the state before the operation.
+    fn reset(&self, region: &Region) -> Result<()>;
+    /// The whole operation.
+    fn operate(&self, region: &Region) -> Result<()>;
+    /// Takes every lock once.
+    fn touch(&self, region: &Region) -> Result<()>;
+    /// A survivor's write to every object.
+    fn mark(&self, region: &Region, backwards: bool) -> Result<()>;
+    /// Which of the allowed states is it, 0 = before? Or what else.
+    fn stage(&self, region: &Region, marked: bool) -> Result<std::result::Result<usize, String>>;
+    /// The number of the last state.
+    fn last(&self) -> usize;
+}
+
+type Operation<W> = fn(&W, &Region) -> Result<()>;
+
+struct WorldCase<W: World> {
+    stages: Vec<W::Twin>,
+    operate: Operation<W>,
+}
+
+const NAME: &str = "object";
+
+impl<W: World> Case for WorldCase<W> {
+    fn reset(&self, region: &Region) -> Result<()> {
+        W::open(region, NAME)?.fill(&self.stages[0])
+    }
+
+    fn operate(&self, region: &Region) -> Result<()> {
+        (self.operate)(&W::open(region, NAME)?, region)
+    }
+
+    fn touch(&self, region: &Region) -> Result<()> {
+        W::open(region, NAME)?.touch()
+    }
+
+    fn mark(&self, region: &Region, backwards: bool) -> Result<()> {
+        W::open(region, NAME)?.mark(backwards)
+    }
+
+    fn stage(&self, region: &Region, marked: bool) -> Result<std::result::Result<usize, String>> {
+        let seen = W::open(region, NAME)?.look()?;
+        let mut stages = self.stages.clone();
+        if marked {
+            stages.iter_mut().for_each(W::mark_twin);
+        }
+        let found = stages.iter().position(|stage| *stage == seen);
+        Ok(found.ok_or_else(|| format!("{} instead of one of {}", short(&seen), short(&stages))))
+    }
+
+    fn last(&self) -> usize {
+        self.stages.len() - 1
+    }
+}
+
+fn short(value: &impl Debug) -> String {
+    let text = format!("{value:?}");
+    match text.char_indices().nth(2000) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
+/// An operation on the objects of `W`, and what it does to their twin.
+pub fn scenario<W: World>(
+    name: impl Into<String>,
+    before: W::Twin,
+    twin: fn(&mut W::Twin),
+    operate: Operation<W>,
+) -> Scenario {
+    steps(name, before, &[twin], operate)
+}
+
+/// An operation that may also be seen between its steps.
+pub fn steps<W: World>(
+    name: impl Into<String>,
+    before: W::Twin,
+    twins: &[fn(&mut W::Twin)],
+    operate: Operation<W>,
+) -> Scenario {
+    let mut stages = vec![before];
+    for twin in twins {
+        let mut next = stages[stages.len() - 1].clone();
+        twin(&mut next);
+        stages.push(next);
+    }
+    let child = move |path: &Path, arm: Arm| {
+        let region = temporary::open(path)?;
+        let world = W::open(&region, NAME)?;
+        arm();
+        operate(&world, &region)?;
+        crash::disarm();
+        Ok(())
+    };
+    let case = WorldCase { stages, operate };
+    Scenario { name: name.into(), fresh: false, contended: false, child: Box::new(child), case: Box::new(case) }
+}
+
+/// An operation that changes nothing that others can see.
+pub fn silent<W: World>(name: impl Into<String>, content: W::Twin, operate: Operation<W>) -> Scenario {
+    steps(name, content, &[], operate)
+}
+
+impl Scenario {
+    /// In a new region for each kill.
+    pub fn in_fresh_regions(mut self) -> Scenario {
+        self.fresh = true;
+        self
+    }
+
+    /// With another way for the child to do it.
+    pub fn done_by(mut self, child: impl Fn(&Path, Arm) -> Result<()> + Send + Sync + 'static) -> Scenario {
+        self.child = Box::new(child);
+        self
+    }
+
+    /// While a survivor waits for the lock; the child must say "held" when it has it, and arm once somebody waits.
+    pub fn with_a_waiter(mut self) -> Scenario {
+        self.contended = true;
+        self
+    }
+}

@@ -1,0 +1,56 @@
+//! Temporary paths in memory, and regions there.
+
+use commy::{Region, RegionOptions, Result};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How long locks are waited for in tests: a wait as long as this is a hang.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A directory of its own on tmpfs; removed with everything in it when dropped.
+pub struct Temporary {
+    directory: PathBuf,
+}
+
+impl Temporary {
+    pub fn new() -> Temporary {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let memory = Path::new("/dev/shm");
+        let base = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let directory = base.join(format!("commy-it-{}-{number}", std::process::id()));
+        std::fs::create_dir(&directory).expect("a new directory in memory");
+        Temporary { directory }
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The path of the test's region.
+    pub fn region(&self) -> PathBuf {
+        self.directory.join("region")
+    }
+
+    /// The path of another file beside it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Small, and with a background thread that sleeps: whatever is recovered is recovered by somebody who needs it.
+pub fn quiet() -> RegionOptions {
+    Region::options().capacity(64 << 20).heartbeat(Duration::from_secs(3600)).lock_timeout(LOCK_TIMEOUT)
+}
+
+/// Opens a region quietly.
+pub fn open(path: &Path) -> Result<Region> {
+    quiet().open(path)
+}

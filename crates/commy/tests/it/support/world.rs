@@ -1,0 +1,332 @@
+//! Objects together with their std twins: how to fill them, look at them, and let a survivor leave a mark in them.
+
+use commy::{
+    Error, Key, Plain, Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec, Store, StoreKey, Value,
+};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+/// What an operation works on.
+pub trait World: Sized + 'static {
+    /// The same in std types: the oracle.
+    type Twin: Clone + PartialEq + Debug + Send + Sync + 'static;
+
+    fn open(region: &Region, name: &str) -> Result<Self>;
+    /// Makes the content equal to `twin` and the memory that of a fresh object with this content.
+    fn fill(&self, twin: &Self::Twin) -> Result<()>;
+    fn look(&self) -> Result<Self::Twin>;
+    /// Takes every lock once and changes nothing.
+    fn touch(&self) -> Result<()>;
+    /// A survivor's write, which hides nothing of what was there. Several objects get theirs in this order or
+    /// backwards.
+    fn mark(&self, backwards: bool) -> Result<()>;
+    fn mark_twin(twin: &mut Self::Twin);
+}
+
+/// Values to fill containers with. Odd ones own blocks where the type can.
+pub trait Sample: Clone + PartialEq + Debug + Send + Sync + 'static {
+    fn sample(number: u64) -> Self;
+    /// Changes it so that the former value can still be told.
+    fn mark(&mut self);
+}
+
+impl Sample for u64 {
+    fn sample(number: u64) -> u64 {
+        number
+    }
+
+    fn mark(&mut self) {
+        *self += 1_000_000;
+    }
+}
+
+impl Sample for String {
+    fn sample(number: u64) -> String {
+        if number.is_multiple_of(2) {
+            format!("short {number}")
+        } else {
+            format!("a text that needs a block, {number}")
+        }
+    }
+
+    fn mark(&mut self) {
+        self.push_str(", marked by a survivor");
+    }
+}
+
+impl Sample for Vec<u8> {
+    fn sample(number: u64) -> Vec<u8> {
+        let len = if number.is_multiple_of(2) { 8 } else { 3000 };
+        (0..len).map(|index| (index + number) as u8).collect()
+    }
+
+    fn mark(&mut self) {
+        self.push(255);
+    }
+}
+
+impl Sample for Option<String> {
+    fn sample(number: u64) -> Option<String> {
+        (!number.is_multiple_of(3)).then(|| String::sample(number))
+    }
+
+    fn mark(&mut self) {
+        self.get_or_insert_default().mark();
+    }
+}
+
+/// A plain value with padding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Plain)]
+#[repr(C)]
+pub struct Record {
+    pub id: u64,
+    pub kind: u8,
+    pub weight: u32,
+}
+
+impl Sample for Record {
+    fn sample(number: u64) -> Record {
+        Record { id: number, kind: number as u8 ^ 0x55, weight: number as u32 * 3 }
+    }
+
+    fn mark(&mut self) {
+        self.weight += 1_000_000;
+    }
+}
+
+/// A plain value of half a kilobyte, so that few of them fill a log.
+pub type Wide = [u64; 64];
+
+impl Sample for Wide {
+    fn sample(number: u64) -> Wide {
+        [number; 64]
+    }
+
+    fn mark(&mut self) {
+        self[0] += 1_000_000;
+    }
+}
+
+/// `sample(0) .. sample(count)`.
+pub fn samples<T: Sample>(count: u64) -> Vec<T> {
+    (0..count).map(T::sample).collect()
+}
+
+/// Entries with keys and values `0 .. count`.
+pub fn entries<K: Sample + Ord, V: Sample>(count: u64) -> BTreeMap<K, V> {
+    (0..count).map(|number| (K::sample(number), V::sample(number))).collect()
+}
+
+const MARK: u64 = 999;
+
+impl<T: Value + Store<T> + Sample> World for SharedVec<T> {
+    type Twin = Vec<T>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &Vec<T>) -> Result<()> {
+        self.clear()?;
+        self.extend(twin.iter().cloned())
+    }
+
+    fn look(&self) -> Result<Vec<T>> {
+        let values = self.to_vec()?;
+        assert_eq!(self.len()?, values.len());
+        Ok(values)
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn mark(&self, _backwards: bool) -> Result<()> {
+        self.push(T::sample(MARK))
+    }
+
+    fn mark_twin(twin: &mut Vec<T>) {
+        twin.push(T::sample(MARK));
+    }
+}
+
+impl<T: Value + Store<T> + Default + Sample> World for SharedBox<T> {
+    type Twin = T;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &T) -> Result<()> {
+        self.set(twin.clone())
+    }
+
+    fn look(&self) -> Result<T> {
+        self.get()
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn mark(&self, _backwards: bool) -> Result<()> {
+        self.update(T::mark)
+    }
+
+    fn mark_twin(twin: &mut T) {
+        twin.mark();
+    }
+}
+
+impl World for SharedString {
+    type Twin = String;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &String) -> Result<()> {
+        self.clear()?;
+        self.set(twin)
+    }
+
+    fn look(&self) -> Result<String> {
+        let text = self.get()?;
+        assert_eq!(self.len()?, text.len());
+        Ok(text)
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn mark(&self, _backwards: bool) -> Result<()> {
+        self.push_str("; marked")
+    }
+
+    fn mark_twin(twin: &mut String) {
+        twin.push_str("; marked");
+    }
+}
+
+impl<K, V> World for SharedHashMap<K, V>
+where
+    K: Key + StoreKey<K> + Sample + Ord + std::hash::Hash,
+    V: Value + Store<V> + Sample,
+{
+    type Twin = BTreeMap<K, V>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &BTreeMap<K, V>) -> Result<()> {
+        self.clear()?;
+        self.extend(twin.clone())
+    }
+
+    fn look(&self) -> Result<BTreeMap<K, V>> {
+        let map = self.to_map()?;
+        assert_eq!(self.len()?, map.len());
+        Ok(map.into_iter().collect())
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn mark(&self, _backwards: bool) -> Result<()> {
+        self.insert(K::sample(MARK), V::sample(MARK)).map(drop)
+    }
+
+    fn mark_twin(twin: &mut BTreeMap<K, V>) {
+        twin.insert(K::sample(MARK), V::sample(MARK));
+    }
+}
+
+impl<A: World, B: World> World for (A, B) {
+    type Twin = (A::Twin, B::Twin);
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        Ok((A::open(region, &format!("{name}a"))?, B::open(region, &format!("{name}b"))?))
+    }
+
+    fn fill(&self, twin: &Self::Twin) -> Result<()> {
+        self.0.fill(&twin.0)?;
+        self.1.fill(&twin.1)
+    }
+
+    fn look(&self) -> Result<Self::Twin> {
+        Ok((self.0.look()?, self.1.look()?))
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.0.touch()?;
+        self.1.touch()
+    }
+
+    fn mark(&self, backwards: bool) -> Result<()> {
+        if backwards {
+            self.1.mark(backwards)?;
+            return self.0.mark(backwards);
+        }
+        self.0.mark(backwards)?;
+        self.1.mark(backwards)
+    }
+
+    fn mark_twin(twin: &mut Self::Twin) {
+        A::mark_twin(&mut twin.0);
+        B::mark_twin(&mut twin.1);
+    }
+}
+
+/// The objects of a region by name, with their lengths.
+pub struct Names(pub Region);
+
+/// The name of the object that `Names` makes to leave a mark.
+const MARK_NAME: &str = "the mark of a survivor";
+
+impl Names {
+    /// Brings one object to `len`, or makes or removes it.
+    fn set(&self, name: &str, len: Option<u64>) -> Result<()> {
+        let Some(len) = len else { return self.0.remove_object(name) };
+        self.0.object::<SharedVec<String>>(name)?.fill(&samples(len))
+    }
+}
+
+impl World for Names {
+    type Twin = BTreeMap<String, u64>;
+
+    fn open(region: &Region, _name: &str) -> Result<Self> {
+        Ok(Names(region.clone()))
+    }
+
+    fn fill(&self, twin: &BTreeMap<String, u64>) -> Result<()> {
+        for name in self.look()?.keys().filter(|name| !twin.contains_key(*name)) {
+            self.set(name, None)?;
+        }
+        // The directory keeps what it has once taken.
+        self.0.create_object::<SharedString>("first")?;
+        self.0.remove_object("first")?;
+        twin.iter().try_for_each(|(name, len)| self.set(name, Some(*len)))
+    }
+
+    fn look(&self) -> Result<BTreeMap<String, u64>> {
+        Ok(self.0.objects()?.into_iter().map(|object| (object.name, object.len)).collect())
+    }
+
+    fn touch(&self) -> Result<()> {
+        match self.0.rename_object("no object", "a name") {
+            Err(Error::NotFound) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn mark(&self, _backwards: bool) -> Result<()> {
+        self.0.create_object::<SharedVec<String>>(MARK_NAME).map(drop)
+    }
+
+    fn mark_twin(twin: &mut BTreeMap<String, u64>) {
+        twin.insert(MARK_NAME.into(), 0);
+    }
+}
