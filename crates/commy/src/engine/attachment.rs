@@ -247,7 +247,7 @@ impl Attachment {
 
     /// Empties the caches of a lane at rest and frees it.
     fn give_up(&self, actor: &Actor) {
-        if reaper::maintain(actor, |actor| crate::heap::flush_all(actor)).is_ok() && journal::is_idle(actor.lane) {
+        if reaper::maintain(actor, crate::heap::flush_all).is_ok() && journal::is_idle(actor.lane) {
             release_lane(actor);
         }
     }

@@ -40,7 +40,7 @@ fn check_name(name: &str) -> Result<()> {
 /// Makes the directory of a new region, which nobody else sees yet.
 pub(super) fn found(attachment: &Attachment) -> Result<()> {
     let lane = attachment.lane()?;
-    let mut operation = Operation::begin(attachment, lane)?;
+    let operation = Operation::begin(attachment, lane)?;
     enter(attachment, lane, operation.context)?;
     let header = new_object(operation.context, &directory_descriptor(), 0, attachment.space())?;
     let root = attachment.space().geometry.root_header;
@@ -288,7 +288,7 @@ pub(super) fn anonymous(
     let Identity { slot, incarnation, .. } = attachment.identity()?;
     let owner = pack::owner(slot, incarnation, 1);
     let lane = attachment.lane()?;
-    let mut operation = Operation::begin(attachment, lane)?;
+    let operation = Operation::begin(attachment, lane)?;
     // No object is locked before blocks move, so ask here whether they may.
     enter(attachment, lane, operation.context)?;
     let header = new_object(operation.context, descriptor, owner, attachment.space())?;

@@ -21,6 +21,5 @@ pub use probe::AllocationProbe;
 pub use region::Region;
 pub use transaction::Transaction;
 
-pub(crate) use attachment::Attachment;
 pub(crate) use object::Attempt;
 pub use object::{Object, ReadLock, WriteLock};

@@ -250,7 +250,7 @@ impl Object {
         if header.owner.load(Ordering::Acquire) != owner {
             return Ok(());
         }
-        retire(&mut operation.context, header)?;
+        retire(operation.context, header)?;
         operation.commit()
     }
 

@@ -92,10 +92,6 @@ impl Region {
         Ok(Region { attachment })
     }
 
-    pub(crate) fn attachment(&self) -> &Arc<Attachment> {
-        &self.attachment
-    }
-
     /// The path that this region was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -138,9 +138,7 @@ fn release_held(actor: &Actor, held: &AtomicU64) -> Result<()> {
     let supply = actor.space.supply();
     let word = if offset == actor.space.offset_of(supply) {
         &supply.word
-    } else if offset >= ARENAS_AT
-        && offset < SUPPLY_AT
-        && (offset - ARENAS_AT).is_multiple_of(size_of::<Arena>() as u64)
+    } else if (ARENAS_AT..SUPPLY_AT).contains(&offset) && (offset - ARENAS_AT).is_multiple_of(size_of::<Arena>() as u64)
     {
         &actor.space.arena((offset - ARENAS_AT) / size_of::<Arena>() as u64).word
     } else {

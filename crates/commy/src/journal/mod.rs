@@ -11,11 +11,11 @@ mod log;
 mod recover;
 
 pub use context::Context;
-pub(crate) use context::{Phase, close_and_release, is_idle, wake_all};
-pub(crate) use inflight::{Step, link_offset, pop_to_record, push_and_drop_record, settle, spill, unspill};
-pub(crate) use inner::{Inner, undo_inner};
+pub(crate) use context::{Phase, is_idle};
+pub(crate) use inflight::{link_offset, push_and_drop_record, unspill};
+pub(crate) use inner::Inner;
 pub(crate) use log::{CHUNK_HEAD, CHUNK_SIZE, HEAD_SIZE, Kind, Log, Record};
-pub(crate) use recover::{SPAN_PAGE, acquire, drain_readers, object_at, settle_lane, stage_one};
+pub(crate) use recover::{SPAN_PAGE, acquire, object_at, settle_lane, stage_one};
 
 /// Class of the blocks that logs spill into (8 KiB).
 pub(crate) const SPILL_CLASS: usize = 31;

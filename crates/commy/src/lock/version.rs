@@ -30,16 +30,3 @@ pub(crate) fn close_version(header: &ObjectHeader) {
 pub(crate) fn is_stable(version: u64) -> bool {
     version & 1 == 0
 }
-
-/// One try of an optimistic read: `copy` runs between two looks at the version; its result counts only if they agree.
-/// It must not turn bytes into a `T`, allocate by what it read, or loop without a bound of its own.
-#[inline(always)]
-pub(crate) fn optimistic<R>(header: &ObjectHeader, copy: impl FnOnce() -> R) -> Option<R> {
-    let before = header.version.load(Ordering::Acquire);
-    if !is_stable(before) {
-        return None;
-    }
-    let result = copy();
-    fence(Ordering::Acquire);
-    (header.version.load(Ordering::Relaxed) == before).then_some(result)
-}

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use super::{Identity, SlotState, slot_byte};
 use crate::Result;
 use crate::region::Space;
-use crate::region::layout::*;
 use crate::sys::{self, ProcessIdentity};
 
 /// Is {slot, incarnation} dead? A process never probes itself.

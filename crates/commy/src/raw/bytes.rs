@@ -82,7 +82,7 @@ pub(crate) fn encode(context: &mut Context, bytes: &[u8]) -> Result<BytesSlot> {
 ///
 /// # Safety
 /// `at` is a string slot that nobody changes for `'a`.
-pub(crate) unsafe fn lend<'a>(space: &'a Space, at: *const u8) -> Result<&'a [u8]> {
+pub(crate) unsafe fn lend(space: &Space, at: *const u8) -> Result<&[u8]> {
     // SAFETY: the caller's.
     let slot = unsafe { at.cast::<BytesSlot>().read_unaligned() };
     match Content::of(slot)? {

@@ -13,13 +13,14 @@ mod slot;
 mod table;
 mod vector;
 
-pub(crate) use bytes::{BytesSlot, Content, copy_out_content, same_content, valid_len};
+pub(crate) use bytes::{Content, copy_out_content, same_content};
 pub(crate) use descriptor::read_descriptor;
 pub(crate) use finish::{detach, finish};
 pub(crate) use hash::hash_bytes;
-pub(crate) use place::{Image, Place, copy_bytes_out, place_in_vector, release_blocks};
+pub use place::Place;
+pub(crate) use place::{Image, copy_bytes_out, place_in_vector, release_blocks};
 pub(crate) use shape::{ContainerKind, Shape};
-pub(crate) use table::{FoundSlot, TABLE_GROUP, Table, TableView};
+pub(crate) use table::{FoundSlot, Table, TableView};
 pub use vector::Tail;
 pub(crate) use vector::Vector;
 

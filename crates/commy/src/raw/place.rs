@@ -16,7 +16,8 @@ use crate::{Plain, Result};
 
 /// Where a slot is.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+#[doc(hidden)]
+pub struct Place {
     at: *mut u8,
 }
 

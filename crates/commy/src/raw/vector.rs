@@ -78,7 +78,7 @@ impl<'a> Vector<'a> {
         if data == 0 && count == 0 || size == 0 {
             return Ok(std::ptr::dangling_mut::<u128>().cast());
         }
-        if data % 16 != 0 || index.saturating_add(count) > self.raw.capacity.peek() {
+        if !data.is_multiple_of(16) || index.saturating_add(count) > self.raw.capacity.peek() {
             return Err(Error::corrupt(data, "a vector's body is misplaced or too short"));
         }
         self.space.resolve(data.wrapping_add(at), len)

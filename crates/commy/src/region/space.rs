@@ -28,7 +28,8 @@ unsafe impl Persisted for AtomicU64 {}
 unsafe impl Persisted for std::sync::atomic::AtomicU32 {}
 
 /// A mapped region.
-pub(crate) struct Space {
+#[doc(hidden)]
+pub struct Space {
     base: *mut u8,
     /// `committed_end` as this process has checked it.
     end: AtomicU64,

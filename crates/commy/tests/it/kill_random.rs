@@ -214,9 +214,12 @@ impl Worker {
                 nameless.extend(&values)
             }
             1 => region.remove_object(&name),
-            2 => region.object::<SharedVec<String>>(&name)?.extend(&values),
+            2 => {
+                let vector: SharedVec<String> = region.object(&name).expect("it is there, or made");
+                vector.extend(&values)
+            }
             _ => std::thread::scope(|scope| {
-                let work = || region.object::<SharedVec<String>>(&name)?.extend(&values[..values.len().min(3)]);
+                let work = || region.open_object::<SharedVec<String>>(&name)?.extend(&values[..values.len().min(3)]);
                 scope.spawn(work).join().expect("a thread")
             }),
         };

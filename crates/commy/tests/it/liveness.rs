@@ -34,13 +34,18 @@ pub fn signal(child: &Child, signal: i32) {
     assert_eq!(unsafe { libc::kill(child.pid() as i32, signal) }, 0);
 }
 
-/// Stops a child and returns when it has stopped.
-pub fn stop(child: &Child) {
-    signal(child, libc::SIGSTOP);
+/// Returns when a child has stopped (or ended).
+pub fn until_stopped(child: &Child) {
     let mut status = 0;
     // SAFETY: writes one status word. With WUNTRACED and the child alive this reaps nothing.
     let found = unsafe { libc::waitpid(child.pid() as i32, &raw mut status, libc::WUNTRACED) };
-    assert!(found == child.pid() as i32 && libc::WIFSTOPPED(status), "the child has stopped");
+    assert!(found == child.pid() as i32 && libc::WIFSTOPPED(status), "the child has stopped: {status:#x}");
+}
+
+/// Stops a child and returns when it has stopped.
+pub fn stop(child: &Child) {
+    signal(child, libc::SIGSTOP);
+    until_stopped(child);
 }
 
 /// The letter of a process's state in /proc.

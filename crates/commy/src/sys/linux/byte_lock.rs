@@ -94,8 +94,8 @@ pub(crate) fn bytes_are_held(file: &File, offset: u64, count: u64) -> io::Result
 /// What keeps the description alive.
 #[derive(Debug)]
 enum Keeper {
-    Page(Page),
-    Descriptor(KeptFile),
+    Page { _page: Page },
+    Descriptor { _file: KeptFile },
 }
 
 /// A page mapped through the description, absent in children.
@@ -153,10 +153,10 @@ fn hold_through(description: File, offset: u64, pins: bool) -> io::Result<Option
         return Ok(None);
     }
     let keeper = if pins {
-        Keeper::Page(Page::map(&description)?)
+        Keeper::Page { _page: Page::map(&description)? }
     } else {
         fork::keep_from_children(description.descriptor(), description.identity());
-        Keeper::Descriptor(KeptFile(ManuallyDrop::new(description)))
+        Keeper::Descriptor { _file: KeptFile(ManuallyDrop::new(description)) }
     };
     Ok(Some(ByteLock { keeper: ManuallyDrop::new(keeper), fork_epoch }))
 }

@@ -150,7 +150,7 @@ fn the_copy_in_a_child_leaves_the_childs_own_things_alone() {
     let file = directory.page();
     let lock = hold_through(file.reopen(true).unwrap(), BYTE, true).unwrap().unwrap();
     let child = Child::fork(|_| {
-        let Keeper::Page(Page(address)) = &*lock.keeper else { return 1 };
+        let Keeper::Page { _page: Page(address) } = &*lock.keeper else { return 1 };
         let address = address.as_ptr();
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
         // SAFETY: takes a free range or fails.

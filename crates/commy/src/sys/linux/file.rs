@@ -166,11 +166,6 @@ impl File {
         Ok(())
     }
 
-    /// Sets the length; what is added is a hole.
-    pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-
     /// Reads until `buffer` is full or the file ends, and returns the number of bytes read.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
@@ -203,11 +198,6 @@ impl File {
     /// The number, for system calls of this layer.
     pub(super) fn descriptor(&self) -> RawFd {
         self.file.as_raw_fd()
-    }
-
-    /// The standard library's view of the file, for what it does as well.
-    pub(super) fn standard(&self) -> &fs::File {
-        &self.file
     }
 
     /// Takes over an open file, if it is a regular one.

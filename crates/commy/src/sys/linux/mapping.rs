@@ -51,6 +51,7 @@ impl Mapping {
     }
 
     /// Number of bytes mapped, as asked for.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.len as u64
     }

@@ -38,10 +38,10 @@ pub(crate) fn stop_self() {
 
 pub(crate) use byte_lock::{ByteLock, byte_is_held, bytes_are_held};
 pub(crate) use clock::{boot_id, monotonic_ns, random_u64};
-pub(crate) use file::{File, FileIdentity, FileMetadata};
+pub(crate) use file::{File, FileIdentity};
 pub(crate) use file_system::{FileSystemKind, volatile_directory};
 pub(crate) use fork::{fork_epoch, install_fork_hooks};
-pub(crate) use futex::{WaitResult, futex_wait, futex_wake};
+pub(crate) use futex::{futex_wait, futex_wake};
 pub(crate) use identity::{ProcessIdentity, current_thread_id, process_name, thread_is_gone};
 pub(crate) use mapping::Mapping;
 pub(crate) use probe::all_tasks_exiting;

@@ -7,14 +7,12 @@
 use super::catalogue;
 use super::child::{self, Child, End, text};
 use super::scenario::{Arm, Scenario};
-use super::temporary::{Temporary, quiet};
+use super::temporary::{QUICK, Temporary, open_impatient, quiet};
 use commy::{Region, crash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Longer than any recovery should take on a busy machine; far shorter than the lock time-out.
-const QUICK: Duration = Duration::from_secs(2);
 /// More points than any operation here has: an operation that never ends.
 const ENDLESS: u64 = 5000;
 
@@ -111,6 +109,7 @@ pub fn last_death(log: &Path) -> Option<String> {
 pub struct Ground<'s> {
     scenario: &'s Scenario,
     region: Option<Region>,
+    impatient: Option<Region>,
     temporary: Temporary,
     log: PathBuf,
     /// Memory in use in each of the allowed states, as far as it is known.
@@ -123,7 +122,7 @@ impl<'s> Ground<'s> {
         let temporary = Temporary::new();
         let log = temporary.file("deaths");
         let memory = vec![None; scenario.case.last() + 1];
-        let mut ground = Ground { scenario, region: None, temporary, log, memory };
+        let mut ground = Ground { scenario, region: None, impatient: None, temporary, log, memory };
         ground.renew()?;
         // What a lane or a directory takes once and keeps is taken now.
         if !scenario.fresh {
@@ -272,17 +271,32 @@ impl<'s> Ground<'s> {
         Ok(waited)
     }
 
-    /// A survivor writes to every object; then it is the state that it was, and the marks are there.
-    pub fn mark_and_verify(&mut self, backwards: bool) -> Result<Duration, Failure> {
+    /// A second survivor, attached from now on, that waits for no lock.
+    pub fn let_impatient_in(&mut self) -> Result<(), Failure> {
+        self.impatient = Some(self.say("open", open_impatient(&self.path()))?);
+        Ok(())
+    }
+
+    /// The impatient survivor writes to every object that it can have, whatever the dead have left. Which ones?
+    pub fn mark_what_is_free(&self) -> Result<Vec<bool>, Failure> {
+        let Some(region) = &self.impatient else { return Ok(Vec::new()) };
+        self.say("an impatient survivor's write", self.scenario.case.mark(region, &[]))
+    }
+
+    /// The survivor writes to all other objects; then it is a state that was allowed, and all marks are there.
+    pub fn mark_and_verify(&mut self, marked: &[bool]) -> Result<Duration, Failure> {
         let start = Instant::now();
-        self.say("a survivor's write", self.scenario.case.mark(self.region(), backwards))?;
+        let all = self.say("a survivor's write", self.scenario.case.mark(self.region(), marked))?;
         let waited = start.elapsed();
+        if all.contains(&false) || all.is_empty() || waited > QUICK {
+            return Err(format!("{}: a survivor waited {waited:?}; marked: {all:?}", self.scenario.name));
+        }
         self.stage(true)?;
         self.check()?;
         self.stage(true)?;
         self.settle()?;
         self.nothing_leaked()?;
-        if waited > QUICK { Err(format!("{}: a survivor waited {waited:?}", self.scenario.name)) } else { Ok(waited) }
+        Ok(waited)
     }
 
     /// In the state before: is the memory in use what it was at first?

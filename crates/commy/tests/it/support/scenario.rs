@@ -1,8 +1,8 @@
 //! An operation to be killed in: the state before it, the states it may leave, and how a child performs it.
 
-use super::temporary;
-use super::world::World;
-use commy::{Region, Result, crash};
+use super::temporary::{self, QUICK};
+use super::world::{Mark, World};
+use commy::{Error, Region, Result, crash};
 use std::fmt::Debug;
 use std::path::Path;
 
@@ -31,8 +31,9 @@ pub trait Case: Send + Sync {
     fn operate(&self, region: &Region) -> Result<()>;
     /// Takes every lock once.
     fn touch(&self, region: &Region) -> Result<()>;
-    /// A survivor's write to every object.
-    fn mark(&self, region: &Region, backwards: bool) -> Result<()>;
+    /// A survivor's write to every object; to those only that are not in `marked`. Whoever waits for no lock leaves out
+    /// what it cannot have at once. Returns which objects have their mark.
+    fn mark(&self, region: &Region, marked: &[bool]) -> Result<Vec<bool>>;
     /// Which of the allowed states is it, 0 = before? Or what else.
     fn stage(&self, region: &Region, marked: bool) -> Result<std::result::Result<usize, String>>;
     /// The number of the last state.
@@ -61,8 +62,21 @@ impl<W: World> Case for WorldCase<W> {
         W::open(region, NAME)?.touch()
     }
 
-    fn mark(&self, region: &Region, backwards: bool) -> Result<()> {
-        W::open(region, NAME)?.mark(backwards)
+    fn mark(&self, region: &Region, marked: &[bool]) -> Result<Vec<bool>> {
+        let world = match W::open(region, NAME) {
+            Err(Error::Timeout { .. }) => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mark = |(number, mark): (usize, Mark)| {
+            if marked.get(number) == Some(&true) {
+                return Ok(true);
+            }
+            match mark() {
+                Err(Error::Timeout { waited, .. }) if waited < QUICK => Ok(false),
+                other => other.map(|()| true),
+            }
+        };
+        world.marks().into_iter().enumerate().map(mark).collect()
     }
 
     fn stage(&self, region: &Region, marked: bool) -> Result<std::result::Result<usize, String>> {

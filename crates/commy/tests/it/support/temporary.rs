@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How long locks are waited for in tests: a wait as long as this is a hang.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Longer than any recovery should take on a busy machine; far shorter than the time-out.
+pub const QUICK: Duration = Duration::from_secs(2);
+
 /// A directory of its own on tmpfs; removed with everything in it when dropped.
 pub struct Temporary {
     directory: PathBuf,
@@ -53,4 +56,9 @@ pub fn quiet() -> RegionOptions {
 /// Opens a region quietly.
 pub fn open(path: &Path) -> Result<Region> {
     quiet().open(path)
+}
+
+/// Opens a region as another process would, which waits for no lock: it gets what is free, and recovers nothing.
+pub fn open_impatient(path: &Path) -> Result<Region> {
+    quiet().own_attachment().lock_timeout(Duration::ZERO).open(path)
 }

@@ -6,6 +6,9 @@ use commy::{
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+/// A write to one object.
+pub type Mark<'w> = Box<dyn Fn() -> Result<()> + 'w>;
+
 /// What an operation works on.
 pub trait World: Sized + 'static {
     /// The same in std types: the oracle.
@@ -17,9 +20,8 @@ pub trait World: Sized + 'static {
     fn look(&self) -> Result<Self::Twin>;
     /// Takes every lock once and changes nothing.
     fn touch(&self) -> Result<()>;
-    /// A survivor's write, which hides nothing of what was there. Several objects get theirs in this order or
-    /// backwards.
-    fn mark(&self, backwards: bool) -> Result<()>;
+    /// A survivor's writes, one for each object, which hide nothing of what was there.
+    fn marks(&self) -> Vec<Mark<'_>>;
     fn mark_twin(twin: &mut Self::Twin);
 }
 
@@ -141,8 +143,8 @@ impl<T: Value + Store<T> + Sample> World for SharedVec<T> {
         self.write().map(drop)
     }
 
-    fn mark(&self, _backwards: bool) -> Result<()> {
-        self.push(T::sample(MARK))
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.push(T::sample(MARK)))]
     }
 
     fn mark_twin(twin: &mut Vec<T>) {
@@ -169,8 +171,8 @@ impl<T: Value + Store<T> + Default + Sample> World for SharedBox<T> {
         self.write().map(drop)
     }
 
-    fn mark(&self, _backwards: bool) -> Result<()> {
-        self.update(T::mark)
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.update(T::mark))]
     }
 
     fn mark_twin(twin: &mut T) {
@@ -200,8 +202,8 @@ impl World for SharedString {
         self.write().map(drop)
     }
 
-    fn mark(&self, _backwards: bool) -> Result<()> {
-        self.push_str("; marked")
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.push_str("; marked"))]
     }
 
     fn mark_twin(twin: &mut String) {
@@ -235,8 +237,8 @@ where
         self.write().map(drop)
     }
 
-    fn mark(&self, _backwards: bool) -> Result<()> {
-        self.insert(K::sample(MARK), V::sample(MARK)).map(drop)
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.insert(K::sample(MARK), V::sample(MARK)).map(drop))]
     }
 
     fn mark_twin(twin: &mut BTreeMap<K, V>) {
@@ -265,13 +267,8 @@ impl<A: World, B: World> World for (A, B) {
         self.1.touch()
     }
 
-    fn mark(&self, backwards: bool) -> Result<()> {
-        if backwards {
-            self.1.mark(backwards)?;
-            return self.0.mark(backwards);
-        }
-        self.0.mark(backwards)?;
-        self.1.mark(backwards)
+    fn marks(&self) -> Vec<Mark<'_>> {
+        self.0.marks().into_iter().chain(self.1.marks()).collect()
     }
 
     fn mark_twin(twin: &mut Self::Twin) {
@@ -322,8 +319,8 @@ impl World for Names {
         }
     }
 
-    fn mark(&self, _backwards: bool) -> Result<()> {
-        self.0.create_object::<SharedVec<String>>(MARK_NAME).map(drop)
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.0.create_object::<SharedVec<String>>(MARK_NAME).map(drop))]
     }
 
     fn mark_twin(twin: &mut BTreeMap<String, u64>) {

@@ -1,0 +1,134 @@
+//! What broke earlier drafts of the design, as far as no other module shows it. The table in docs/crash-safety.md says
+//! which test belongs to which hole.
+
+mod contention;
+mod hostile;
+mod memory;
+mod objects;
+mod paused;
+mod recovery;
+mod values;
+
+use crate::support::child::{self, Child};
+use crate::support::temporary::{Temporary, quiet};
+use commy::{Region, SharedVec, crash};
+use std::path::Path;
+
+/// Children of these tests: they prepare what `role` says, then stop or die at a point.
+#[test]
+fn entry() {
+    child::entry(|arguments| {
+        let [role, path, point, nth] = arguments else { panic!("{arguments:?}") };
+        let region = quiet().open(path).unwrap();
+        let arm = |act: Act| match act {
+            Act::Stop => crash::stop_at(point, nth.parse().unwrap()),
+            Act::Die => crash::arm_at(point, nth.parse().unwrap(), &Path::new(path).with_file_name("deaths")),
+        };
+        roles(role, &region, &arm);
+        child::tell("done");
+        child::listen();
+    });
+}
+
+#[derive(Clone, Copy)]
+enum Act {
+    Stop,
+    Die,
+}
+
+fn roles(role: &str, region: &Region, arm: &dyn Fn(Act)) {
+    match role {
+        "hold" => {
+            let a = vector(region, "a");
+            let mut guard = a.write().unwrap();
+            guard.push(7).unwrap();
+            child::tell("held");
+            child::listen();
+            guard.push(8).unwrap();
+            drop(guard);
+        }
+        "die pushing" => {
+            let a = vector(region, "a");
+            arm(Act::Die);
+            a.push(7).unwrap();
+        }
+        "die holding" => {
+            let a = vector(region, "a");
+            let mut guard = a.write().unwrap();
+            guard.push(7).unwrap();
+            arm(Act::Die);
+            guard.extend(0..100).unwrap();
+        }
+        "die removing" => {
+            arm(Act::Die);
+            region.remove_object("a").unwrap();
+        }
+        "die clearing" => {
+            let texts: SharedVec<String> = region.object("texts").unwrap();
+            arm(Act::Die);
+            texts.clear().unwrap();
+        }
+        "die refused" => {
+            // The intent of a call that is refused must never be written: it would name a lock that an outer guard has.
+            let a = vector(region, "a");
+            let mut guard = a.write().unwrap();
+            guard.push(7).unwrap();
+            arm(Act::Die);
+            assert!(a.push(8).is_err() && a.read().is_err());
+            crash::disarm();
+            drop(guard);
+        }
+        "leave caches" => {
+            let texts: SharedVec<String> = region.object("texts").unwrap();
+            memory::use_many_classes(&texts);
+            arm(Act::Die);
+            region.object::<SharedVec<u64>>("a").unwrap().push(1).unwrap();
+        }
+        "stop refilling" => {
+            let texts: SharedVec<String> = region.object("texts").unwrap();
+            texts.reserve(1000).unwrap();
+            // The span is there, and the first batch of it is in use.
+            (0..10).for_each(|_| texts.push("x".repeat(100)).unwrap());
+            arm(Act::Stop);
+            (0..200).for_each(|_| texts.push("x".repeat(100)).unwrap());
+        }
+        "stop taking pages" => {
+            let texts: SharedVec<String> = region.object("texts").unwrap();
+            texts.reserve(10).unwrap();
+            arm(Act::Stop);
+            texts.push("x".repeat(100_000)).unwrap();
+        }
+        "stop growing" => {
+            let texts: SharedVec<String> = region.object("texts").unwrap();
+            arm(Act::Stop);
+            texts.push("x".repeat(1 << 20)).unwrap();
+        }
+        "stop pushing" => {
+            let a = vector(region, "a");
+            child::tell("ready");
+            child::listen();
+            arm(Act::Stop);
+            a.push(2).unwrap();
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn vector(region: &Region, name: &str) -> SharedVec<u64> {
+    region.object(name).unwrap()
+}
+
+fn start(role: &str, temporary: &Temporary, point: &str, nth: u32) -> Child {
+    let path = child::text(&temporary.region());
+    Child::spawn("pitfalls::entry", &[role.into(), path, point.into(), nth.to_string()])
+}
+
+/// A child that dies at a point.
+fn die(role: &str, temporary: &Temporary, point: &str, nth: u32) {
+    assert_eq!(start(role, temporary, point, nth).wait(), child::End::Killed, "{role} reaches {point}");
+}
+
+fn is_clean(region: &Region) {
+    let report = region.check().unwrap();
+    assert!(report.is_clean(), "{report}");
+}

@@ -1,0 +1,315 @@
+//! Many who want the same.
+
+use super::{is_clean, start, vector};
+use crate::liveness::{signal, stop, until};
+use crate::refused;
+use crate::support::child::{Child, End};
+use crate::support::temporary::{Temporary, quiet};
+use commy::{Error, Region, SharedHashMap, SharedVec};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+fn waits(region: &Region, pid: u32, object: &str) -> bool {
+    let processes = region.processes().unwrap();
+    processes.iter().any(|process| process.pid == pid && process.waits_for.as_deref() == Some(object))
+}
+
+#[test]
+fn no_writer_changes_what_a_reader_holds() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let row = vector(&region, "row");
+    row.extend([0; 64]).unwrap();
+    let (left, stop) = (AtomicU64::new(3), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for reader in 0..3 {
+            let (row, left, stop) = (&row, &left, &stop);
+            scope.spawn(move || {
+                for round in 0..1500 {
+                    let guard = row.read().unwrap();
+                    let first = guard[0];
+                    let again = (round % 7 == reader).then(|| row.read().unwrap());
+                    assert!((0..3).all(|_| guard.iter().all(|number| *number == first)));
+                    drop(guard);
+                    // The second guard alone keeps writers away as well.
+                    assert!(again.is_none_or(|guard| guard.iter().all(|number| *number == first)));
+                }
+                if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            });
+        }
+        for writer in 0..2 {
+            let (row, stop) = (&row, &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut guard = row.write().unwrap();
+                    for at in 0..64 {
+                        guard[at] += 1;
+                    }
+                    if writer == 0 {
+                        guard.rollback();
+                    }
+                }
+            });
+        }
+    });
+    is_clean(&region);
+}
+
+#[test]
+fn what_is_read_without_a_lock_is_never_torn() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let texts: SharedVec<String> = region.object("texts").unwrap();
+    let map: SharedHashMap<u64, String> = region.object("map").unwrap();
+    // Each text is one letter, as often as the letter says; lengths are inline, in blocks, in page runs.
+    let text = |letter: u64| {
+        char::from(b'a' + letter as u8).to_string().repeat([3, 15, 16, 90, 700, 40_000][letter as usize % 6])
+    };
+    let whole = move |found: &str| (0..6).any(|letter| found == text(letter));
+    texts.extend((0..8).map(text)).unwrap();
+    (0..8).for_each(|key| drop(map.insert(key, text(key % 6)).unwrap()));
+    let (left, stop) = (AtomicU64::new(3), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for reader in 0..3 {
+            let (left, stop, path) = (&left, &stop, temporary.region());
+            scope.spawn(move || {
+                let options = quiet().own_attachment().lock_timeout(Duration::from_secs(30));
+                let region = options.read_only(reader == 0).open(path).unwrap();
+                let texts: SharedVec<String> = region.open_object("texts").unwrap();
+                let map: SharedHashMap<u64, String> = region.open_object("map").unwrap();
+                for round in 0..600 {
+                    if let Some(found) = texts.get(round % 10).unwrap() {
+                        assert!(whole(&found), "{} bytes", found.len());
+                    }
+                    if let Some(found) = map.get(&(round as u64 % 9)).unwrap() {
+                        assert!(whole(&found), "{} bytes", found.len());
+                    }
+                    assert!(texts.len().unwrap() >= 6);
+                    if round % 50 == 0 {
+                        assert!(texts.to_vec().unwrap().iter().all(|found| whole(found)));
+                    }
+                }
+                if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for round in 0u64.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                texts.set(round as usize % 6, text(round % 6)).unwrap();
+                map.insert(round % 8, text((round / 3) % 6)).unwrap();
+                match round % 16 {
+                    3 => drop(texts.pop().unwrap()),
+                    7 => texts.push(text(round % 6)).unwrap(),
+                    9 => drop(map.remove(&(round % 8)).unwrap()),
+                    11 => texts.truncate(6).unwrap(),
+                    // The table and the vector's body move.
+                    13 => map.reserve(round as usize % 300).unwrap(),
+                    _ => {}
+                }
+                // A reader that cannot lock must have its chance.
+                std::thread::yield_now();
+            }
+        });
+    });
+    is_clean(&region);
+}
+
+#[test]
+fn a_reader_reads_again_while_a_writer_waits_for_it() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    let reading = a.read().unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| a.push(1));
+        until("the writer waits", || waits(&region, std::process::id(), "a"));
+        // The writer has the word and waits for us: whoever looked at the word here would wait for it.
+        let start = Instant::now();
+        for _ in 0..100 {
+            assert!(a.read().unwrap().is_empty());
+        }
+        assert!(start.elapsed() < Duration::from_secs(2));
+        drop(reading);
+        writer.join().unwrap().unwrap();
+    });
+    assert_eq!(a.to_vec().unwrap(), [1]);
+}
+
+#[test]
+fn nobody_starves_beside_threads_that_hammer() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    let stop = AtomicBool::new(false);
+    let longest = |mut take: Box<dyn FnMut() + '_>| {
+        let mut times: Vec<Duration> = Vec::new();
+        for _ in 0..100 {
+            let start = Instant::now();
+            take();
+            times.push(start.elapsed());
+        }
+        times.sort();
+        times[99]
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut guard = a.write().unwrap();
+                    guard.push(1).unwrap();
+                    guard.pop().unwrap();
+                }
+            });
+        }
+        let reader = longest(Box::new(|| assert!(a.read().unwrap().is_empty())));
+        let writer = longest(Box::new(|| drop(a.write().unwrap())));
+        let without_lock = longest(Box::new(|| assert_eq!(a.len().unwrap(), 0)));
+        stop.store(true, Ordering::Relaxed);
+        println!("longest of 100: read {reader:?}, write {writer:?}, len {without_lock:?}");
+        assert!(reader.max(writer).max(without_lock) < Duration::from_secs(3));
+    });
+}
+
+/// Waiters that are old keep the word for themselves. See the lock word in ARCHITECTURE.md.
+const RESERVED: u32 = 1 << 18;
+
+#[test]
+fn a_stopped_waiter_for_whom_the_lock_is_reserved_stops_nobody() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    let file = std::fs::File::open(temporary.region()).unwrap();
+    let header = super::recovery::header_of(&crate::damaged::content(&temporary.region()), "SharedVec<u64>");
+    let is_reserved = || {
+        let mut word = [0; 4];
+        file.read_exact_at(&mut word, header).unwrap();
+        u32::from_le_bytes(word) & RESERVED != 0
+    };
+    let mut child = start("stop pushing", &temporary, "never", 1);
+    assert_eq!(child.hear().as_deref(), Some("ready"));
+    let mut guard = a.write().unwrap();
+    assert!(child.send("push"));
+    until("the lock is reserved", is_reserved);
+    stop(&child);
+    guard.push(1).unwrap();
+    drop(guard);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| a.push(3).unwrap());
+        }
+    });
+    println!("{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for who is asleep");
+    signal(&child, libc::SIGCONT);
+    assert_eq!(child.hear().as_deref(), Some("done"));
+    assert_eq!(a.to_vec().unwrap(), [1, 3, 3, 2]);
+}
+
+#[test]
+fn a_check_beside_busy_processes_finds_nothing() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let texts: SharedVec<String> = region.object("texts").unwrap();
+    let map: SharedHashMap<String, u64> = region.object("map").unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for worker in 0..3u64 {
+            let (texts, map, region, stop) = (&texts, &map, &region, &stop);
+            scope.spawn(move || {
+                for round in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let mut guard = texts.write().unwrap();
+                    guard.push(format!("{round:>60}")).unwrap();
+                    // A nested change: it must not wait for the check that waits for this guard.
+                    map.insert(format!("{:>30}", round % 50), worker).unwrap();
+                    drop(guard);
+                    if round % 20 == 19 {
+                        texts.clear().unwrap();
+                        let own: SharedVec<u64> = SharedVec::new_in(region).unwrap();
+                        own.extend(0..1000).unwrap();
+                    }
+                }
+            });
+        }
+        for _ in 0..25 {
+            let report = region.check().unwrap();
+            assert!(report.is_clean(), "{report}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    is_clean(&region);
+}
+
+#[test]
+fn a_check_behind_a_long_guard_gives_up_and_lets_the_others_go_on() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let (b, c) = (vector(&region, "b"), vector(&region, "c"));
+    let mut holder: Child = start("hold", &temporary, "", 0);
+    assert_eq!(holder.hear().as_deref(), Some("held"));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let checker = scope.spawn(|| {
+            let result = region.check();
+            done.store(true, Ordering::Relaxed);
+            result.map(drop)
+        });
+        let (mut longest, mut rounds) = (Duration::ZERO, 0);
+        while !done.load(Ordering::Relaxed) {
+            let start = Instant::now();
+            let mut guard = b.write().unwrap();
+            guard.push(1).unwrap();
+            c.push(1).unwrap();
+            drop(guard);
+            (longest, rounds) = (longest.max(start.elapsed()), rounds + 1);
+        }
+        refused!(checker.join().unwrap(), Error::Timeout { .. });
+        println!("{rounds} rounds, the longest {longest:?}");
+        assert!(longest < Duration::from_secs(4));
+    });
+    b.push(2).unwrap();
+    assert!(holder.send("go on"));
+    assert_eq!(holder.hear().as_deref(), Some("done"));
+    holder.send("end");
+    assert_eq!(holder.wait(), End::Finished);
+    is_clean(&region);
+}
+
+#[test]
+fn a_read_only_client_is_told_of_a_dead_writer_and_reads_on_after_the_repair() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    vector(&region, "a").extend([1, 2]).unwrap();
+    let options = quiet().lock_timeout(Duration::from_millis(150)).read_only(true);
+    let reader = options.open(temporary.region()).unwrap();
+    let a: SharedVec<u64> = reader.open_object("a").unwrap();
+    let mut holder = start("hold", &temporary, "", 0);
+    assert_eq!(holder.hear().as_deref(), Some("held"));
+    drop(region);
+    let pid = holder.pid();
+    holder.kill();
+    assert_eq!(holder.wait(), End::Killed);
+    // Nobody is there who could repair.
+    match a.get(0) {
+        Err(Error::Timeout { holder, waited }) => assert!(holder.pid == pid && waited >= Duration::from_millis(150)),
+        other => panic!("{other:?}"),
+    }
+    refused!(a.to_vec(), Error::Timeout { .. });
+    refused!(a.push(3), Error::ReadOnly);
+    refused!(a.read().map(drop), Error::ReadOnly);
+    refused!(reader.check(), Error::ReadOnly);
+    let region = quiet().open(temporary.region()).unwrap();
+    assert_eq!(a.to_vec().unwrap(), [1, 2]);
+    vector(&region, "a").push(3).unwrap();
+    assert_eq!((a.len().unwrap(), a.get(2).unwrap()), (3, Some(3)));
+}

@@ -1,0 +1,134 @@
+//! Memory comes back, and a log does not grow without end.
+
+use super::{die, is_clean};
+use crate::support::temporary::{Temporary, quiet};
+use commy::{Region, SharedBox, SharedHashMap, SharedVec};
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+/// Leaves free blocks of every class in the lists of this thread.
+pub fn use_many_classes(texts: &SharedVec<String>) {
+    for len in (20..30_000).step_by(300).chain((20..700).step_by(15)) {
+        texts.push("x".repeat(len)).unwrap();
+    }
+    while texts.pop().unwrap().is_some() {}
+}
+
+/// How many texts fit.
+fn fill(region: &Region) -> usize {
+    let texts: SharedVec<String> = region.object("filler").unwrap();
+    let mut count = 0;
+    while texts.push("y".repeat(900)).is_ok() {
+        count += 1;
+    }
+    region.remove_object("filler").unwrap();
+    count
+}
+
+#[test]
+fn what_ended_threads_and_dead_processes_cached_serves_others() {
+    let temporary = Temporary::new();
+    let region = quiet().capacity(8 << 20).create(temporary.region()).unwrap();
+    let texts: SharedVec<String> = region.object("texts").unwrap();
+    let at_first = fill(&region);
+    for _ in 0..2 {
+        let barrier = Barrier::new(8);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|number| {
+                    let (region, barrier) = (&region, &barrier);
+                    scope.spawn(move || {
+                        let own: SharedVec<String> = region.object(&format!("own {number}")).unwrap();
+                        use_many_classes(&own);
+                        barrier.wait();
+                    })
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        let again = fill(&region);
+        assert!(again * 100 >= at_first * 95, "{again} instead of {at_first} after threads");
+        is_clean(&region);
+    }
+    for _ in 0..3 {
+        die("leave caches", &temporary, "append: counted", 1);
+    }
+    texts.push("z").unwrap();
+    // The dead are reaped by whoever checks.
+    is_clean(&region);
+    let again = fill(&region);
+    assert!(again * 100 >= at_first * 95, "{again} instead of {at_first} after processes");
+    is_clean(&region);
+}
+
+#[test]
+fn a_guard_that_changes_the_same_again_and_again_logs_it_once() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let numbers: SharedVec<u64> = region.object("numbers").unwrap();
+    let map: SharedHashMap<u64, u64> = region.object("map").unwrap();
+    let one: SharedBox<u64> = region.object("one").unwrap();
+    numbers.extend(0..2000).unwrap();
+    map.extend((0..2000).map(|number| (number, 0))).unwrap();
+    let before = region.stats().unwrap();
+    let start = Instant::now();
+    let (mut a, mut b, mut c) = (numbers.write().unwrap(), map.write().unwrap(), one.write().unwrap());
+    for round in 0..100_000u64 {
+        a[7] += 1;
+        a[(round % 2000) as usize] ^= 1;
+        *b.get_mut(&7).unwrap() += 1;
+        *b.get_mut(&(round % 100)).unwrap() ^= 1;
+        *c += 1;
+        if round % 100 == 0 {
+            a.swap(3, 1500);
+            a.sort_unstable();
+        }
+    }
+    let inside = region.stats().unwrap();
+    println!("{:?}, {} bytes more in use", start.elapsed(), inside.allocated as i64 - before.allocated as i64);
+    assert!(inside.allocated < before.allocated + (1 << 20), "{before:?}, then {inside:?}");
+    assert!(start.elapsed() < Duration::from_secs(20));
+    a.rollback();
+    b.rollback();
+    c.rollback();
+    assert_eq!(numbers.to_vec().unwrap(), (0..2000).collect::<Vec<_>>());
+    assert!(map.to_map().unwrap().values().all(|value| *value == 0));
+    assert_eq!(one.get().unwrap(), 0);
+    is_clean(&region);
+}
+
+#[test]
+fn pushing_a_million_items_in_a_guard_logs_a_few_words() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let numbers: SharedVec<u64> = region.object("numbers").unwrap();
+    numbers.reserve(1_000_000).unwrap();
+    let before = region.stats().unwrap();
+    let mut guard = numbers.write().unwrap();
+    (0..1_000_000).for_each(|number| guard.push(number).unwrap());
+    let inside = region.stats().unwrap();
+    assert!(inside.allocated <= before.allocated + 8192, "{before:?}, then {inside:?}");
+    guard.rollback();
+    assert!(numbers.is_empty().unwrap());
+    is_clean(&region);
+}
+
+#[test]
+fn a_log_that_finds_no_room_panics_where_it_cannot_say_so_and_undoes_all() {
+    let temporary = Temporary::new();
+    let region = quiet().capacity(2 << 20).create(temporary.region()).unwrap();
+    let numbers: SharedVec<u64> = region.object("numbers").unwrap();
+    numbers.extend(0..100_000).unwrap();
+    let texts: SharedVec<String> = region.object("filler").unwrap();
+    while texts.push("y".repeat(3000)).is_ok() {}
+    while texts.push("y".repeat(30)).is_ok() {}
+    let mut guard = numbers.write().unwrap();
+    assert!(guard.try_as_mut_slice().is_err(), "a copy of the body does not fit");
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        guard.set(5, 0).unwrap();
+        guard.sort_unstable_by(|a, b| b.cmp(a));
+    }));
+    assert!(ended.is_err());
+    assert_eq!(numbers.to_vec().unwrap(), (0..100_000).collect::<Vec<_>>());
+    is_clean(&region);
+}
