@@ -15,6 +15,7 @@ use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 const ARGUMENTS: &str = "COMMY_TEST_CHILD";
+const PARENT: &str = "COMMY_TEST_PARENT";
 const SEPARATOR: &str = "\u{1f}";
 /// Marks the lines that are meant for the parent among those that libtest prints.
 const MARK: char = '@';
@@ -50,6 +51,7 @@ impl Child {
         let mut process = Command::new(std::env::current_exe().expect("the path of this binary"))
             .args(["--exact", entry, "--nocapture", "--test-threads=1", "--quiet"])
             .env(ARGUMENTS, arguments.join(SEPARATOR))
+            .env(PARENT, std::process::id().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -141,8 +143,13 @@ fn end_of(status: ExitStatus) -> End {
 /// process. A panic in `body` makes the child fail.
 pub fn entry(body: impl FnOnce(&[&str])) {
     let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
-    // SAFETY: takes no pointers. Nobody outlives the run of the tests.
+    // Nobody outlives the run of the tests.
+    // SAFETY: takes no pointers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    let parent = std::env::var(PARENT).expect("the parent says who it is");
+    if parent != std::os::unix::process::parent_id().to_string() {
+        std::process::exit(1);
+    }
     body(&arguments.split(SEPARATOR).collect::<Vec<_>>());
     std::process::exit(0);
 }

@@ -1,0 +1,95 @@
+//! What the processes share, and what must hold of it at every moment.
+
+use commy::{Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec};
+use std::collections::BTreeSet;
+
+pub const ACCOUNTS: u64 = 24;
+/// Objects that come and go; with the others they fit into one group of the directory, which never shrinks.
+pub const OBJECTS: u64 = 6;
+const MONEY: u64 = 1000;
+
+/// See the module.
+pub struct Shared {
+    pub region: Region,
+    /// Money goes between these two; none is lost.
+    pub purses: SharedVec<u64>,
+    pub ledger: SharedHashMap<u64, u64>,
+    /// The keys of `items`, in the order in which they came.
+    pub keys: SharedVec<String>,
+    pub items: SharedHashMap<String, Vec<u8>>,
+    /// Words in brackets.
+    pub text: SharedString,
+    /// Eight times the same number.
+    pub row: SharedBox<[u64; 8]>,
+    /// 0, 1, 2, ...; long enough for page runs.
+    pub long: SharedVec<u64>,
+}
+
+impl Shared {
+    pub fn new(region: Region) -> Result<Shared> {
+        Ok(Shared {
+            purses: region.object("purses")?,
+            ledger: region.object("ledger")?,
+            keys: region.object("keys")?,
+            items: region.object("items")?,
+            text: region.object("text")?,
+            row: region.object("row")?,
+            long: region.object("long")?,
+            region,
+        })
+    }
+
+    pub fn fill(&self) -> Result<()> {
+        self.purses.extend((0..ACCOUNTS).map(|_| MONEY))?;
+        self.ledger.extend((0..ACCOUNTS).map(|account| (account, MONEY)))
+    }
+
+    pub fn clear(&self) -> Result<()> {
+        self.purses.clear()?;
+        self.ledger.clear()?;
+        self.keys.clear()?;
+        self.items.clear()?;
+        self.long.clear()?;
+        self.text.clear()
+    }
+
+    /// Looks at everything at one moment.
+    pub fn verify(&self) -> Result<()> {
+        self.region.transaction(|tx| {
+            let (purses, ledger) = (tx.read(&self.purses)?, tx.read(&self.ledger)?);
+            assert_eq!(purses.len() as u64, ACCOUNTS);
+            assert_eq!(ledger.len() as u64, ACCOUNTS);
+            let sum = purses.iter().sum::<u64>() + ledger.values().sum::<u64>();
+            assert_eq!(sum, 2 * ACCOUNTS * MONEY, "money was lost or made");
+            let (keys, items) = (tx.read(&self.keys)?, tx.read(&self.items)?);
+            assert_eq!(keys.len(), items.len());
+            let listed: BTreeSet<&str> = keys.iter().collect();
+            assert_eq!(listed, items.keys().collect(), "a vector and a map tell different stories");
+            for (key, value) in &items {
+                assert!(value == content(key), "the content of {key} is another's");
+            }
+            assert_words(&tx.read(&self.text)?);
+            let row = *tx.read(&self.row)?;
+            assert!(row.iter().all(|number| *number == row[0]), "a torn row: {row:?}");
+            let long = tx.read(&self.long)?;
+            assert!(
+                long.iter().zip(0..).all(|(value, index)| *value == index),
+                "a long vector is not as it was written"
+            );
+            Ok(())
+        })
+    }
+}
+
+/// The content of an item: all of it follows from its key.
+pub fn content(key: &str) -> Vec<u8> {
+    let number = key.bytes().fold(7u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let len = if number.is_multiple_of(3) { number % 15 } else { number % 3000 };
+    (0..len).map(|index| (number + index) as u8).collect()
+}
+
+/// Nothing but words in brackets may be there.
+pub fn assert_words(text: &str) {
+    let whole = |word: &str| word.starts_with('[') && word.ends_with(']');
+    assert!(text.split_inclusive(']').all(whole), "a torn text: {text}");
+}

@@ -1,0 +1,244 @@
+//! A process at work, until it is killed.
+
+use super::shared::{ACCOUNTS, OBJECTS, Shared, assert_words, content};
+use crate::seeded::Random;
+use crate::support::child;
+use crate::support::temporary::LOCK_TIMEOUT;
+use commy::{Error, Region, Result, SharedVec};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Instant;
+
+/// Longest content of what grows and shrinks.
+const MOST: usize = 120;
+
+/// One process at work.
+struct Worker {
+    shared: Shared,
+    random: Random,
+}
+
+impl Worker {
+    /// Something, whole or not at all.
+    fn act(&mut self) -> Result<()> {
+        match self.random.below(16) {
+            0..3 => self.pay(),
+            3..6 => self.add(),
+            6..8 => self.take(),
+            8 => self.replace(),
+            9 | 10 => self.write(),
+            11 | 12 => self.count(),
+            13 => self.make_objects(),
+            14 if self.random.below(2) == 0 => self.fail(),
+            14 => self.grow(),
+            _ => self.look(),
+        }
+    }
+
+    /// From a purse to an account of the ledger, or back; now and then in the order of locks that deadlocks.
+    fn pay(&mut self) -> Result<()> {
+        let (purse, account) = (self.random.below(ACCOUNTS) as usize, self.random.below(ACCOUNTS));
+        let (amount, back, ledger_first) =
+            (self.random.below(50), self.random.below(2) == 1, self.random.below(32) == 0);
+        let Shared { region, purses, ledger, .. } = &self.shared;
+        region.transaction(|tx| {
+            let mut early = if ledger_first { Some(tx.write(ledger)?) } else { None };
+            let mut purses = tx.write(purses)?;
+            let mut late = if ledger_first { None } else { Some(tx.write(ledger)?) };
+            let ledger = early.as_mut().or(late.as_mut()).ok_or(Error::NotFound)?;
+            let left = ledger.try_get_mut(&account)?.ok_or(Error::NotFound)?;
+            let right = purses.get_mut(purse)?.ok_or(Error::NotFound)?;
+            let (from, to) = if back { (left, right) } else { (right, left) };
+            let amount = amount.min(*from);
+            *from -= amount;
+            *to += amount;
+            Ok(())
+        })
+    }
+
+    fn key(&mut self) -> String {
+        let number = self.random.next();
+        if number.is_multiple_of(2) { format!("{:x}", number % 4096) } else { format!("a key in a block: {number:x}") }
+    }
+
+    fn add(&mut self) -> Result<()> {
+        let key = self.key();
+        let Shared { region, keys, items, .. } = &self.shared;
+        region.transaction(|tx| {
+            let (mut keys, mut items) = (tx.write(keys)?, tx.write(items)?);
+            if keys.len() >= MOST {
+                keys.clear()?;
+                items.clear()?;
+            }
+            if items.insert(&key, content(&key))?.is_none() {
+                keys.push(&key)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn take(&mut self) -> Result<()> {
+        let from_the_end = self.random.below(2) == 0;
+        let Shared { region, keys, items, .. } = &self.shared;
+        region.transaction(|tx| {
+            let (mut keys, mut items) = (tx.write(keys)?, tx.write(items)?);
+            let key = if from_the_end { keys.pop()? } else { keys.remove(0)? };
+            let Some(key) = key else { return Ok(()) };
+            items.remove(&key)?.map(drop).ok_or(Error::NotFound)
+        })
+    }
+
+    /// Every other one goes.
+    fn replace(&mut self) -> Result<()> {
+        let Shared { region, keys, items, .. } = &self.shared;
+        region.transaction(|tx| {
+            let (mut keys, mut items) = (tx.write(keys)?, tx.write(items)?);
+            keys.retain(|key| key.len().is_multiple_of(2))?;
+            items.retain(|key, _| key.len().is_multiple_of(2))
+        })
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let (number, way) = (self.random.below(1_000_000), self.random.below(4));
+        let text = &self.shared.text;
+        if way < 2 {
+            return text.push_str(&format!("[{number}]"));
+        }
+        let mut guard = text.write()?;
+        if guard.len() > 1500 {
+            return guard.clear();
+        }
+        match guard.find(']') {
+            Some(end) if way == 2 => guard.replace_range(0..end + 1, &format!("[{number}][{number}]")),
+            Some(end) => guard.replace_range(0..end + 1, ""),
+            None => guard.push_str("[first]"),
+        }
+    }
+
+    fn count(&mut self) -> Result<()> {
+        let row = &self.shared.row;
+        if self.random.below(2) == 0 {
+            return row.update(|row| row.iter_mut().for_each(|number| *number += 1));
+        }
+        let mut guard = row.write()?;
+        guard.iter_mut().for_each(|number| *number += 1);
+        Ok(())
+    }
+
+    fn grow(&mut self) -> Result<()> {
+        let (more, less) = (self.random.below(4000), self.random.below(4) == 0);
+        let mut guard = self.shared.long.write()?;
+        let len = guard.len() as u64;
+        if len > 12_000 {
+            return guard.clear();
+        }
+        if less { guard.truncate((len / 2) as usize) } else { guard.extend(len..len + more) }
+    }
+
+    /// Objects with a name, which others may remove, and without; in a thread of its own, too.
+    fn make_objects(&mut self) -> Result<()> {
+        let (region, name) = (&self.shared.region, format!("object {}", self.random.below(OBJECTS)));
+        let values: Vec<String> = (0..self.random.below(30)).map(item).collect();
+        let made = match self.random.below(4) {
+            0 => {
+                let nameless = SharedVec::<String>::new_in(region)?;
+                nameless.extend(&values)
+            }
+            1 => region.remove_object(&name),
+            2 => {
+                let vector: SharedVec<String> = region.object(&name).expect("it is there, or made");
+                vector.extend(&values)
+            }
+            _ => std::thread::scope(|scope| {
+                let work = || region.open_object::<SharedVec<String>>(&name)?.extend(&values[..values.len().min(3)]);
+                scope.spawn(work).join().expect("a thread")
+            }),
+        };
+        match made {
+            Err(Error::NotFound | Error::Removed) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Changes everything, and thinks better of it.
+    fn fail(&mut self) -> Result<()> {
+        let Shared { region, purses, ledger, keys, items, .. } = &self.shared;
+        let result: Result<()> = region.transaction(|tx| {
+            tx.write(purses)?.clear()?;
+            tx.write(ledger)?.insert(9999, 9999)?;
+            tx.write(keys)?.extend(["one", "two", "three"])?;
+            tx.write(items)?.clear()?;
+            Err(Error::NotFound)
+        });
+        match result {
+            Err(Error::NotFound) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Reads without locks see whole values, too.
+    fn look(&mut self) -> Result<()> {
+        let row = self.shared.row.get()?;
+        assert!(row.iter().all(|number| *number == row[0]), "a torn row: {row:?}");
+        if let Some(key) = self.shared.keys.get(0)?
+            && let Some(found) = self.shared.items.get(&key)?
+        {
+            assert_eq!(found, content(&key));
+        }
+        assert_words(&self.shared.text.get()?);
+        Ok(())
+    }
+}
+
+fn item(number: u64) -> String {
+    if number.is_multiple_of(2) { format!("{number}") } else { format!("a text in a block of its own: {number}") }
+}
+
+/// What workers report beside the region: {longest wait in ns, calls}, a pair for each.
+pub struct Notes(File);
+
+impl Notes {
+    pub fn open(path: &Path) -> Notes {
+        let mut options = File::options();
+        Notes(options.read(true).write(true).create(true).truncate(false).open(path).expect("a file for notes"))
+    }
+
+    pub fn read(&self, worker: u64) -> (u64, u64) {
+        let mut bytes = [0; 16];
+        // A short read: nothing was noted yet.
+        let _ = self.0.read_at(&mut bytes, worker * 16);
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        (word(0), word(8))
+    }
+
+    fn write(&self, worker: u64, (longest, calls): (u64, u64)) {
+        let bytes: Vec<u8> = longest.to_le_bytes().into_iter().chain(calls.to_le_bytes()).collect();
+        self.0.write_all_at(&bytes, worker * 16).expect("room for notes");
+    }
+}
+
+/// The entry point of workers.
+#[test]
+fn work() {
+    child::entry(|arguments| {
+        let [path, notes, number, seed] = arguments else { panic!("wrong arguments") };
+        let number = number.parse().expect("a number");
+        let notes = Notes::open(Path::new(notes));
+        let options = Region::options().lock_timeout(LOCK_TIMEOUT);
+        let shared = options.open(path).and_then(Shared::new).expect("the region");
+        let random = Random::new(seed.parse().expect("a number"));
+        let mut worker = Worker { shared, random };
+        let (mut longest, mut calls) = notes.read(number);
+        loop {
+            let start = Instant::now();
+            worker.act().unwrap_or_else(|error| panic!("after {:?}: {error}", start.elapsed()));
+            let waited = start.elapsed().as_nanos() as u64;
+            calls += 1;
+            if waited > longest || calls.is_multiple_of(64) {
+                longest = longest.max(waited);
+                notes.write(number, (longest, calls));
+            }
+        }
+    });
+}

@@ -1,0 +1,43 @@
+//! All operations that children are killed in, by group.
+
+mod boxes_and_texts;
+mod engine;
+mod maps;
+mod several;
+mod vectors;
+
+pub use boxes_and_texts::{boxes, strings};
+pub use engine::{objects, regions, threads};
+pub use maps::maps;
+pub use several::{guards, transactions};
+pub use vectors::vectors;
+
+use super::scenario::Scenario;
+
+/// How the names of a group's scenarios begin, and the group.
+type Group = (&'static [&'static str], fn() -> Vec<Scenario>);
+
+const GROUPS: &[Group] = &[
+    (&["SharedVec", "long SharedVec"], vectors),
+    (&["SharedBox"], boxes),
+    (&["SharedString"], strings),
+    (&["SharedHashMap"], maps),
+    (&["transaction"], transactions),
+    (&["two guards", "a "], guards),
+    (&["objects"], objects),
+    (&["threads"], threads),
+    (&["regions"], regions),
+    (&["canary"], crate::kill_points::canaries),
+];
+
+/// Every scenario that is to be survived.
+pub fn all() -> Vec<Scenario> {
+    GROUPS[..GROUPS.len() - 1].iter().flat_map(|(_, group)| group()).collect()
+}
+
+/// The scenario of that name. A child looks for one only: no other group is built.
+pub fn find(name: &str) -> Scenario {
+    let group = GROUPS.iter().find(|(prefixes, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+    let found = group.and_then(|(_, group)| group().into_iter().find(|scenario| scenario.name == name));
+    found.unwrap_or_else(|| panic!("no scenario is called {name}"))
+}
