@@ -4,7 +4,7 @@
 use super::class::{batch, block_size};
 use super::run;
 use super::span::Span;
-use crate::journal::{Inner, RUN_CLASS, link_offset};
+use crate::journal::{Inner, OBJECT_CLASS, RUN_CLASS, link_offset};
 use crate::process::Actor;
 use crate::region::layout::*;
 use crate::{Error, Result};
@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU64;
 #[cold]
 pub(crate) fn refill(actor: &Actor, class: usize) -> Result<()> {
     debug_assert!(block_size(class) != 0 && pack::list_head(actor.lane.lists[class].peek()) == 0);
-    retry_with_growth(actor, super::class::span_pages(class), |inner| {
+    let filled = retry_with_growth(actor, super::class::span_pages(class), |inner| {
         let index = lock_some_arena(actor, inner)?;
         let span = match actor.space.arena(index).partial[class].peek().checked_sub(1) {
             Some(page) => Span::at(actor.space, page)?,
@@ -28,7 +28,56 @@ pub(crate) fn refill(actor: &Actor, class: usize) -> Result<()> {
         };
         span.give_batch(actor, inner)?;
         Ok(true)
-    })
+    });
+    match filled {
+        Err(Error::OutOfSpace { .. }) if refill_elsewhere(actor, class)? => Ok(()),
+        filled => filled,
+    }
+}
+
+/// Fills the lane's list from whichever arena has blocks of the class.
+#[cold]
+fn refill_elsewhere(actor: &Actor, class: usize) -> Result<bool> {
+    for index in 0..ARENA_COUNT {
+        let arena = actor.space.arena(index);
+        let mut inner = Inner::new(*actor);
+        if arena.partial[class].peek() == 0 || !inner.try_lock_arena(arena) {
+            continue;
+        }
+        if let Some(page) = arena.partial[class].peek().checked_sub(1) {
+            Span::at(actor.space, page)?.give_batch(actor, &mut inner)?;
+            inner.commit();
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Gives the pages of spans without a block in use to the supply, as far as nobody is in the way: what one class keeps
+/// serves another before anybody is told that there is no room.
+#[cold]
+fn give_back_spans(actor: &Actor) -> Result<()> {
+    for index in 0..ARENA_COUNT {
+        let arena = actor.space.arena(index);
+        let mut inner = Inner::new(*actor);
+        if !inner.try_lock_arena(arena) || !inner.try_lock_supply() {
+            continue;
+        }
+        for class in (0..LIST_COUNT).filter(|class| block_size(*class) != 0 && *class != OBJECT_CLASS) {
+            let first = arena.partial[class].peek().checked_sub(1);
+            let mut next = first.map(|page| Span::at(actor.space, page)).transpose()?;
+            // A list that a damaged file closes to a circle ends, too.
+            let mut left = actor.space.committed_pages()?;
+            while let Some(span) = next.filter(|_| left > 0) {
+                (next, left) = (span.next()?, left - 1);
+                if span.is_empty()? {
+                    span.put_back(&mut inner)?;
+                    inner.commit();
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Arenas are tried in turn, so that a paused holder stops nobody; only if all are taken one is waited for.
@@ -61,7 +110,7 @@ pub(crate) fn refill_run(actor: &Actor, pages: u64) -> Result<()> {
 }
 
 /// Runs `step` as an inner transaction; while it says that the supply is out of pages, the region grows outside all
-/// locks. If it cannot, the lane's own caches are given back once.
+/// locks. If it cannot, the lane's own caches and all empty spans are given back once.
 fn retry_with_growth(actor: &Actor, pages: u64, mut step: impl FnMut(&mut Inner) -> Result<bool>) -> Result<()> {
     let mut flushed = false;
     loop {
@@ -83,6 +132,7 @@ fn retry_with_growth(actor: &Actor, pages: u64, mut step: impl FnMut(&mut Inner)
             Err(Error::OutOfSpace { .. }) => {
                 flushed = true;
                 flush_all(actor)?;
+                give_back_spans(actor)?;
             }
             Err(error) => return Err(error),
         }

@@ -194,9 +194,27 @@ impl<'a> Span<'a> {
         }
         let alone = self.links()?.peek() == 0;
         if count == carved && self.class != OBJECT_CLASS && !alone && inner.try_lock_supply() {
-            self.delist(inner)?;
-            run::put_back(self.space, inner, self.page, span_pages(self.class))?;
+            self.put_back(inner)?;
         }
         Ok(())
+    }
+
+    /// The span after this one in the arena's list.
+    pub(super) fn next(&self) -> Result<Option<Span<'a>>> {
+        match pack::low(self.links()?.peek()).checked_sub(1) {
+            Some(page) => Span::at(self.space, page).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Has the span all the blocks that it ever gave out?
+    pub(super) fn is_empty(&self) -> Result<bool> {
+        Ok(pack::list_count(self.free()?.peek()) == pack::low(self.carved()?.peek()))
+    }
+
+    /// Gives the pages of an empty span to the supply; arena and supply are locked.
+    pub(super) fn put_back(&self, inner: &mut Inner) -> Result<()> {
+        self.delist(inner)?;
+        run::put_back(self.space, inner, self.page, span_pages(self.class))
     }
 }

@@ -91,7 +91,7 @@ fn split(text: &str) -> (Vec<String>, Vec<String>) {
 fn end_of_literal(text: &[char], at: usize) -> Option<usize> {
     let before = at.checked_sub(1).map(|before| text[before]);
     let inside_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    if text[at] == 'r' && !inside_word || text[at] == 'r' && matches!(before, Some('b' | 'c')) {
+    if text[at] == 'r' && (!inside_word || matches!(before, Some('b' | 'c'))) {
         let hashes = text[at + 1..].iter().take_while(|c| **c == '#').count();
         if text.get(at + 1 + hashes) == Some(&'"') {
             let close = |end: usize| text[end] == '"' && text[end + 1..].iter().take(hashes).all(|c| *c == '#');

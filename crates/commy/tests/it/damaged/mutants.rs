@@ -48,7 +48,7 @@ fn fill(region: &Region) -> Result<()> {
 /// Asks everything of every object; whatever comes back is fine.
 fn exercise(region: &Region, writable: bool) {
     let _ = (region.objects(), region.processes(), region.stats());
-    let numbers = region.open_object::<SharedVec<u64>>("numbers").map(|it| {
+    let numbers = region.open_object::<SharedVec<u64>>("numbers").inspect(|it| {
         let _ = (it.len(), it.get(0), it.get(300), it.get(usize::MAX), it.to_vec());
         let _ = it.read().map(|guard| (guard.iter().count(), guard.last().copied(), guard.to_vec()));
         let _ = (it.set(3, 1), it.push(1), it.pop(), it.extend(0..50), it.reserve(10), it.truncate(500));
@@ -57,16 +57,14 @@ fn exercise(region: &Region, writable: bool) {
             let _ = (guard.get_mut(1).map(drop), guard.try_as_mut_slice().map(drop), guard.retain(|n| n % 2 == 0));
             guard.rollback();
         });
-        it
     });
-    let texts = region.open_object::<SharedVec<String>>("texts").map(|it| {
+    let texts = region.open_object::<SharedVec<String>>("texts").inspect(|it| {
         let _ = (it.len(), it.get(0), it.get(50), it.to_vec());
         let _ = it.read().map(|guard| guard.iter().map(str::len).sum::<usize>());
         let _ = (it.set(3, "x".repeat(90)), it.push("another text that has a block"), it.pop(), it.truncate(40));
         let _ = it.write().map(|mut guard| {
             let _ = (guard.insert(5, "i"), guard.remove(9), guard.swap_remove(2), guard.retain(|text| text.len() > 20));
         });
-        it
     });
     let _ = region.open_object::<SharedVec<Option<String>>>("options").map(|it| {
         let _ =
@@ -90,7 +88,7 @@ fn exercise(region: &Region, writable: bool) {
             it.read().map(|guard| guard.get().map(|five| five[1])),
         );
     });
-    let map = region.open_object::<SharedHashMap<u64, u64>>("map").map(|it| {
+    let map = region.open_object::<SharedHashMap<u64, u64>>("map").inspect(|it| {
         let _ = (it.len(), it.get(&5), it.get(&6), it.contains_key(&100_000), it.to_map());
         let _ = it.read().map(|guard| (guard.iter().count(), guard.get(&7).copied(), guard.to_map()));
         let _ = (it.insert(7, 7), it.insert(100_001, 1), it.remove(&5), it.update(&7, |n| *n += 1), it.reserve(100));
@@ -98,15 +96,13 @@ fn exercise(region: &Region, writable: bool) {
         let _ = it.write().map(|mut guard| {
             let _ = (guard.entry(8).or_insert(1).map(drop), guard.retain(|key, _| key % 2 == 0), guard.remove(&2));
         });
-        it
     });
-    let names = region.open_object::<SharedHashMap<String, String>>("names").map(|it| {
+    let names = region.open_object::<SharedHashMap<String, String>>("names").inspect(|it| {
         let key = format!("{:>20}", 50);
         let _ = (it.len(), it.get(&key), it.contains_key("missing"), it.to_map());
         let _ = it.read().map(|guard| guard.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>());
         let _ = (it.insert(&key, "w".repeat(50)), it.remove(&key), it.insert("new key that has a block", "x"));
         let _ = it.write().map(|mut guard| guard.retain(|_, value| value.len() > 30));
-        it
     });
     let _ = region.open_object::<SharedHashMap<(u32, u64), Vec<u8>>>("padded").map(|it| {
         let _ = (it.get(&(3, 7)), it.insert((99, 7), vec![1; 300]), it.to_map(), it.remove(&(4, 7)), it.clear());
@@ -191,10 +187,10 @@ impl Template {
                         2 => u64::MAX,
                         3 => 1 << 63,
                         4 => old.wrapping_add(1 << random.below(64)),
-                        5 => heap + random.below(supplied) & !15,
+                        5 => (heap + random.below(supplied)) & !15,
                         6 => heap + random.below(supplied / 4096) * 4096,
                         7 => random.below(200),
-                        8 => word(&self.bytes, heap + random.below(supplied) & !7),
+                        8 => word(&self.bytes, (heap + random.below(supplied)) & !7),
                         _ => random.next(),
                     };
                     word.to_le_bytes().to_vec()
