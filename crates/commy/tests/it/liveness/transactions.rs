@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a transaction does, with a place to meet the other one in it.
-type Body = dyn Fn(&Transaction<'_>, &dyn Fn()) -> Result<()> + Sync;
+type Body<'b> = dyn Fn(&Transaction<'_>, &dyn Fn()) -> Result<()> + Sync + 'b;
 
 #[test]
 fn entry() {
@@ -65,7 +65,7 @@ impl Circle {
     ) -> u32 {
         let (barrier, attempts) = (Barrier::new(2), AtomicU32::new(0));
         let start = Instant::now();
-        let both = |body: &Body| {
+        let both = |body: &Body<'_>| {
             let mut met = false;
             let result = self.region.transaction(|tx| {
                 attempts.fetch_add(1, Ordering::Relaxed);

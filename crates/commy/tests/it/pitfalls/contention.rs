@@ -71,10 +71,10 @@ fn what_is_read_without_a_lock_is_never_torn() {
     let whole = move |found: &str| (0..6).any(|letter| found == text(letter));
     texts.extend((0..8).map(text)).unwrap();
     (0..8).for_each(|key| drop(map.insert(key, text(key % 6)).unwrap()));
-    let (left, stop) = (AtomicU64::new(3), AtomicBool::new(false));
+    let (left, stop, reads) = (AtomicU64::new(3), AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for reader in 0..3 {
-            let (left, stop, path) = (&left, &stop, temporary.region());
+            let (left, stop, reads, path) = (&left, &stop, &reads, temporary.region());
             scope.spawn(move || {
                 let options = quiet().own_attachment().lock_timeout(Duration::from_secs(30));
                 let region = options.read_only(reader == 0).open(path).unwrap();
@@ -88,6 +88,7 @@ fn what_is_read_without_a_lock_is_never_torn() {
                         assert!(whole(&found), "{} bytes", found.len());
                     }
                     assert!(texts.len().unwrap() >= 6);
+                    reads.fetch_add(1, Ordering::Relaxed);
                     if round % 50 == 0 {
                         assert!(texts.to_vec().unwrap().iter().all(|found| whole(found)));
                     }
@@ -113,8 +114,11 @@ fn what_is_read_without_a_lock_is_never_torn() {
                     13 => map.reserve(round as usize % 300).unwrap(),
                     _ => {}
                 }
-                // A reader that cannot lock must have its chance.
-                std::thread::yield_now();
+                // Readers that cannot lock must have their chance: a few changes for each read of somebody.
+                let seen = reads.load(Ordering::Relaxed);
+                while round % 3 == 0 && reads.load(Ordering::Relaxed) == seen && !stop.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
             }
         });
     });

@@ -64,6 +64,45 @@ fn what_ended_threads_and_dead_processes_cached_serves_others() {
 }
 
 #[test]
+fn blocks_that_are_free_in_every_arena_serve_one_thread() {
+    let temporary = Temporary::new();
+    let region = quiet().capacity(16 << 20).create(temporary.region()).unwrap();
+    let at_first = fill(&region);
+    let barrier = Barrier::new(8);
+    let shares: Vec<SharedVec<String>> =
+        (0..8).map(|number| region.object(&format!("share {number}")).unwrap()).collect();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .iter()
+            .map(|share| {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    // Each thread has a lane, and so an arena, of its own.
+                    share.push("y".repeat(900)).unwrap();
+                    barrier.wait();
+                    while share.push("y".repeat(900)).is_ok() {}
+                    barrier.wait();
+                    // Every second one goes: no span is empty.
+                    let mut number = 0;
+                    let mut guard = share.write().unwrap();
+                    let _ = guard.retain(|_| {
+                        number += 1;
+                        number % 2 == 0
+                    });
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    let kept: usize = shares.iter().map(|share| share.len().unwrap()).sum();
+    is_clean(&region);
+    let again = fill(&region);
+    println!("{at_first} texts fit at first; beside {kept}: {again}");
+    assert!((kept + again) * 100 >= at_first * 85);
+    is_clean(&region);
+}
+
+#[test]
 fn a_guard_that_changes_the_same_again_and_again_logs_it_once() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
