@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     vector.push(0)?;
     let file = scratch.sibling();
     let mutex = RobustMutex::create(file.path())?;
-    // A tenth is enough for the limit, which hardly varies.
+    // The limit hardly varies: a fifth of the kills is enough.
     for (what, memory, kills) in [("holder", 0, arguments.kills), ("holder with 2 GiB", LARGE, arguments.large_kills)] {
         if kills == 0 {
             continue;

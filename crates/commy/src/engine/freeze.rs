@@ -8,7 +8,7 @@ use super::attachment::Attachment;
 use crate::crash::crash_point;
 use crate::journal::is_idle;
 use crate::lock::holder;
-use crate::process::is_dead;
+use crate::process::{LaneState, is_dead};
 use crate::region::layout::*;
 use crate::{Error, Result};
 
@@ -53,7 +53,9 @@ impl Attachment {
         let frozen = Frozen { attachment: self, mark };
         for id in 0..words.lanes_high.load(Ordering::SeqCst) as u32 {
             let Some(lane) = self.space().lane(id) else { continue };
-            while !is_idle(lane) {
+            // A damaged lane never rests: nobody works there any more, and the check says what is wrong with it.
+            let is_damaged = || LaneState::of(lane.owner.load(Ordering::Acquire)) == LaneState::Damaged;
+            while !is_idle(lane) && !is_damaged() {
                 // Somebody may have died since the last round. (Their objects come later: removing one takes a lock.)
                 self.settle_dead()?;
                 self.wait_or_give_up(start, id + 1)?;

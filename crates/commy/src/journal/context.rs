@@ -440,15 +440,15 @@ impl Context {
 }
 
 /// # Safety
-/// `source` is readable and `target` writable for `len` bytes; they do not overlap.
+/// `source` is readable and `target` writable for `len` bytes.
 #[inline(always)]
 unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
     if len == 64 {
         // SAFETY: the caller's: readable and writable for 64 bytes. A constant length becomes four vector moves.
-        unsafe { std::ptr::copy_nonoverlapping(source, target, 64) };
+        unsafe { target.cast::<[u64; 8]>().write_unaligned(source.cast::<[u64; 8]>().read_unaligned()) };
     } else if len != 0 {
         // SAFETY: the caller's.
-        unsafe { std::ptr::copy_nonoverlapping(source, target, len as usize) };
+        unsafe { std::ptr::copy(source, target, len as usize) };
     }
 }
 

@@ -400,9 +400,9 @@ impl<'a> Table<'a> {
                 left &= left - 1;
                 let hash = slot_hash(self.space, &shape, self.raw.aux1.peek(), source)?;
                 let found = new.vacant(hash).ok_or_else(damaged)?;
-                // SAFETY: R1: both are slots of their tables; the target is fresh.
+                // SAFETY: R1: both are slots of their tables. A crafted free list may make them overlap.
                 unsafe {
-                    std::ptr::copy_nonoverlapping(source, found.slot, self.slot_size as usize);
+                    std::ptr::copy(source, found.slot, self.slot_size as usize);
                     found.control.write(tag_of(hash));
                 }
             }

@@ -120,8 +120,8 @@ impl<'a> Vector<'a> {
                 return Err(error);
             }
         };
-        // SAFETY: R1: both were resolved; the target is fresh.
-        unsafe { std::ptr::copy_nonoverlapping(source, target, (len * self.slot_size) as usize) };
+        // SAFETY: R1: both were resolved. A crafted free list may make them overlap.
+        unsafe { std::ptr::copy(source, target, (len * self.slot_size) as usize) };
         crash_point!("vector: copied, header not changed");
         if old != 0 {
             context.reserve_log(HEAD_SIZE)?;

@@ -105,6 +105,26 @@ fn a_killed_creator_leaves_a_whole_region_or_none() {
     assert!((10..999).contains(&deaths), "{deaths} deaths");
 }
 
+#[test]
+fn a_handle_knows_whether_a_killed_remover_has_removed() -> Result<(), Failure> {
+    let scenario = catalogue::find("objects: remove");
+    let mut ground = Ground::new(&scenario)?;
+    let (mut gone, mut there) = (0, 0);
+    for nth in 1.. {
+        ground.renew()?;
+        let vector: SharedVec<String> = ground.region().open_object("old").expect("the vector");
+        let Some(point) = ground.kill(&Fate::At(nth))? else { break };
+        match (vector.len(), ground.region().open_object::<SharedVec<String>>("old")) {
+            (Ok(8), Ok(_)) => there += 1,
+            (Err(Error::Removed), Err(Error::NotFound)) => gone += 1,
+            (handle, name) => panic!("after a death at `{point}`: {handle:?}, {name:?}"),
+        }
+        ground.verify()?;
+    }
+    assert!(gone > 3 && there > 3, "{gone} removed, {there} not");
+    Ok(())
+}
+
 /// A child that waits for an object which somebody else has.
 fn waiting_child(ground: &Ground, scenario: &Scenario) -> Child {
     let child = performer(scenario, &ground.path(), &Fate::At(u64::MAX / 4), &ground.log(&Fate::At(1)));

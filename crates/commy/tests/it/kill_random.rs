@@ -9,6 +9,7 @@ use crate::support::child::{Child, End, text};
 use crate::support::temporary::{LOCK_TIMEOUT, Temporary};
 use commy::{Error, Region};
 use shared::{OBJECTS, Shared};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use worker::Notes;
 
@@ -26,35 +27,81 @@ fn in_use(region: &Region) -> u64 {
     region.stats().expect("numbers").allocated
 }
 
+/// A region, and the processes that work in it.
+struct Field {
+    temporary: Temporary,
+    random: Random,
+    started: u64,
+}
+
+impl Field {
+    fn new() -> Field {
+        let seed = seed();
+        println!("COMMY_SEED={seed}");
+        Field { temporary: Temporary::new(), random: Random::new(seed), started: 0 }
+    }
+
+    /// The region, new, with what it is filled with; and the memory in use before that.
+    fn create(&self) -> (Shared, u64) {
+        let options = Region::options().capacity(256 << 20).lock_timeout(LOCK_TIMEOUT);
+        let shared = options.create(self.temporary.region()).and_then(Shared::new).expect("a region");
+        let empty = in_use(&shared.region);
+        shared.fill().expect("room");
+        (shared, empty)
+    }
+
+    fn notes(&self) -> PathBuf {
+        self.temporary.file("notes")
+    }
+
+    fn start(&mut self, number: u64) -> Child {
+        self.started += 1;
+        let seed = self.random.next().to_string();
+        let arguments = [text(&self.temporary.region()), text(&self.notes()), number.to_string(), seed];
+        Child::spawn("kill_random::worker::work", &arguments)
+    }
+
+    /// Lets a while pass. It is the moment of a death, not a meeting: nobody relies on what has happened by then.
+    fn pass(&mut self, most: Duration) {
+        std::thread::sleep(Duration::from_nanos(self.random.below(most.as_nanos() as u64)));
+    }
+
+    /// The longest call of all workers, and how many calls there were.
+    fn noted(&self) -> (Duration, u64) {
+        let notes = Notes::open(&self.notes());
+        let threads = (0..2 * WORKERS).map(|thread| notes.read(thread));
+        let (longest, calls) = threads.fold((0, 0), |sum, one| (u64::max(sum.0, one.0), sum.1 + one.1));
+        (Duration::from_nanos(longest), calls)
+    }
+}
+
+/// Nobody is at work: everything holds, and everything goes back.
+fn end(shared: &Shared, empty: u64) {
+    shared.verify().expect("a look at everything");
+    in_use(&shared.region);
+    shared.clear().expect("room");
+    for number in 0..OBJECTS {
+        let gone = shared.region.remove_object(&format!("object {number}"));
+        assert!(matches!(gone, Ok(()) | Err(Error::NotFound)), "{gone:?}");
+    }
+    assert_eq!(in_use(&shared.region), empty, "bytes in use after everything was cleared");
+}
+
 #[test]
 fn a_thousand_kills_at_random_moments_break_nothing() {
-    let seed = seed();
-    println!("COMMY_SEED={seed}");
-    let (temporary, mut random, begin) = (Temporary::new(), Random::new(seed), Instant::now());
-    let (path, notes) = (temporary.region(), temporary.file("notes"));
-    let options = Region::options().capacity(256 << 20).lock_timeout(LOCK_TIMEOUT);
-    let shared = options.create(&path).and_then(Shared::new).expect("a region");
-    let first = in_use(&shared.region);
-    shared.fill().expect("room");
-
-    let mut started = 0;
-    let mut start = |number: u64| {
-        started += 1;
-        let arguments = [text(&path), text(&notes), number.to_string(), (seed ^ started << 20).to_string()];
-        Child::spawn("kill_random::worker::work", &arguments)
-    };
-    let mut workers: Vec<Child> = (0..WORKERS).map(&mut start).collect();
+    let (mut field, begin) = (Field::new(), Instant::now());
+    let (shared, empty) = field.create();
+    let mut workers: Vec<Child> = (0..WORKERS).map(|number| field.start(number)).collect();
     let (mut killed, mut looks) = (0, 0);
     while killed < kills() {
-        // The moment of death, not a meeting: nobody relies on what has happened by then.
-        std::thread::sleep(Duration::from_micros(random.below(20_000)));
+        field.pass(Duration::from_millis(20));
         // Sometimes several die at once.
-        for _ in 0..1 + random.below(8) / 6 {
-            let number = random.below(WORKERS);
+        for _ in 0..1 + field.random.below(8) / 6 {
+            let number = field.random.below(WORKERS);
             let victim = &mut workers[number as usize];
             assert_eq!(victim.try_wait(), None, "a worker failed by itself");
             victim.kill();
-            let dead = std::mem::replace(victim, start(number));
+            let dead = std::mem::replace(victim, field.start(number));
             assert_eq!(dead.wait(), End::Killed);
             killed += 1;
         }
@@ -65,23 +112,34 @@ fn a_thousand_kills_at_random_moments_break_nothing() {
     }
     workers.iter_mut().for_each(Child::kill);
     assert!(workers.into_iter().all(|worker| worker.wait() == End::Killed), "a worker failed by itself");
-    shared.verify().expect("a look at everything");
-    in_use(&shared.region);
-
-    let notes = Notes::open(&notes);
-    let (longest, calls) = (0..WORKERS)
-        .map(|worker| notes.read(worker))
-        .fold((0, 0), |sum, worker| (u64::max(sum.0, worker.0), sum.1 + worker.1));
-    let longest = Duration::from_nanos(longest);
+    let (longest, calls) = field.noted();
     println!("{killed} kills, {looks} looks, {calls} calls in {:?}, longest call {longest:?}", begin.elapsed());
     assert!(longest < LOCK_TIMEOUT, "somebody waited {longest:?}");
     assert!(calls > killed, "the workers did next to nothing");
+    end(&shared, empty);
+}
 
-    // Everything goes back.
-    shared.clear().expect("room");
-    for number in 0..OBJECTS {
-        let gone = shared.region.remove_object(&format!("object {number}"));
-        assert!(matches!(gone, Ok(()) | Err(Error::NotFound)), "{gone:?}");
+/// Nobody stays: again and again all processes are gone, and those who come next, at once, find what was left.
+#[test]
+fn openers_who_find_nobody_are_killed_at_random_moments() {
+    let (mut field, begin) = (Field::new(), Instant::now());
+    let empty = field.create().1;
+    let rounds = kills() / 8;
+    for round in 0..rounds {
+        let mut workers: Vec<Child> = (0..4).map(|number| field.start(number)).collect();
+        for worker in &mut workers {
+            field.pass(Duration::from_millis(12));
+            worker.kill();
+        }
+        assert!(workers.into_iter().all(|worker| worker.wait() == End::Killed), "a worker failed by itself");
+        if round % 16 == 0 {
+            let shared = Region::open(field.temporary.region()).and_then(Shared::new).expect("the region");
+            shared.verify().expect("a look at everything");
+            in_use(&shared.region);
+        }
     }
-    assert_eq!(in_use(&shared.region), first, "bytes in use after everything was cleared");
+    let (longest, calls) = field.noted();
+    println!("{} kills, {calls} calls in {:?}, longest call {longest:?}", 4 * rounds, begin.elapsed());
+    let shared = Region::open(field.temporary.region()).and_then(Shared::new).expect("the region");
+    end(&shared, empty);
 }

@@ -96,6 +96,7 @@ pub const VICTIMS: &[&[Victim]] = &[
         ("objects: a map without a name", "close: generation moved", 1),
         ("two guards: the first ends first", "commit: committed, words held", 1),
         ("two guards: the second ends first", "commit: committed, words held", 2),
+        ("two guards: blocks of one size", "push: on the list", 2),
         ("two guards: one rolled back", "rollback: undone, words held", 1),
         ("a call beside a read", "vector: slot live", 1),
         ("regions: close", "maintain: marked", 1),

@@ -7,5 +7,6 @@ mod kill_recovery;
 mod layers;
 mod liveness;
 mod model;
+mod pitfalls;
 mod seeded;
 mod support;

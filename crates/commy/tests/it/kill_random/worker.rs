@@ -32,6 +32,7 @@ impl Worker {
             13 => self.make_objects(),
             14 if self.random.below(2) == 0 => self.fail(),
             14 => self.grow(),
+            _ if self.random.below(8) == 0 => self.come_again(),
             _ => self.look(),
         }
     }
@@ -161,6 +162,13 @@ impl Worker {
         }
     }
 
+    /// Opens the region once more, as another process would, and closes it.
+    fn come_again(&mut self) -> Result<()> {
+        let options = Region::options().lock_timeout(LOCK_TIMEOUT).own_attachment();
+        let again = Shared::new(options.open(self.shared.region.path())?)?;
+        again.text.push_str("[again]")
+    }
+
     /// Changes everything, and thinks better of it.
     fn fail(&mut self) -> Result<()> {
         let Shared { region, purses, ledger, keys, items, .. } = &self.shared;
@@ -195,7 +203,7 @@ fn item(number: u64) -> String {
     if number.is_multiple_of(2) { format!("{number}") } else { format!("a text in a block of its own: {number}") }
 }
 
-/// What workers report beside the region: {longest wait in ns, calls}, a pair for each.
+/// What threads report beside the region: {longest wait in ns, calls}, a pair for each.
 pub struct Notes(File);
 
 impl Notes {
@@ -204,41 +212,54 @@ impl Notes {
         Notes(options.read(true).write(true).create(true).truncate(false).open(path).expect("a file for notes"))
     }
 
-    pub fn read(&self, worker: u64) -> (u64, u64) {
+    pub fn read(&self, thread: u64) -> (u64, u64) {
         let mut bytes = [0; 16];
         // A short read: nothing was noted yet.
-        let _ = self.0.read_at(&mut bytes, worker * 16);
+        let _ = self.0.read_at(&mut bytes, thread * 16);
         let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         (word(0), word(8))
     }
 
-    fn write(&self, worker: u64, (longest, calls): (u64, u64)) {
+    fn write(&self, thread: u64, (longest, calls): (u64, u64)) {
         let bytes: Vec<u8> = longest.to_le_bytes().into_iter().chain(calls.to_le_bytes()).collect();
-        self.0.write_all_at(&bytes, worker * 16).expect("room for notes");
+        self.0.write_all_at(&bytes, thread * 16).expect("room for notes");
     }
 }
 
-/// The entry point of workers.
+/// The entry point of workers: two threads each, with a note each.
 #[test]
 fn work() {
     child::entry(|arguments| {
         let [path, notes, number, seed] = arguments else { panic!("wrong arguments") };
-        let number = number.parse().expect("a number");
+        let (number, seed): (u64, u64) = (number.parse().expect("a number"), seed.parse().expect("a number"));
         let notes = Notes::open(Path::new(notes));
-        let options = Region::options().lock_timeout(LOCK_TIMEOUT);
-        let shared = options.open(path).and_then(Shared::new).expect("the region");
-        let random = Random::new(seed.parse().expect("a number"));
-        let mut worker = Worker { shared, random };
-        let (mut longest, mut calls) = notes.read(number);
-        loop {
-            let start = Instant::now();
-            worker.act().unwrap_or_else(|error| panic!("after {:?}: {error}", start.elapsed()));
-            let waited = start.elapsed().as_nanos() as u64;
-            calls += 1;
-            if waited > longest || calls.is_multiple_of(64) {
-                longest = longest.max(waited);
-                notes.write(number, (longest, calls));
+        // A thread that fails ends the process, so that the parent sees it.
+        std::panic::set_hook(Box::new(|panic| {
+            eprintln!("{panic}");
+            std::process::exit(101);
+        }));
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (path, notes) = (Path::new(path), &notes);
+                scope.spawn(move || work_on(path, notes, 2 * number + thread, seed ^ thread << 60));
             }
-        }
+        });
     });
+}
+
+fn work_on(path: &Path, notes: &Notes, number: u64, seed: u64) {
+    let options = Region::options().lock_timeout(LOCK_TIMEOUT);
+    let shared = options.open(path).and_then(Shared::new).expect("the region");
+    let mut worker = Worker { shared, random: Random::new(seed) };
+    let (mut longest, mut calls) = notes.read(number);
+    loop {
+        let start = Instant::now();
+        worker.act().unwrap_or_else(|error| panic!("after {:?}: {error}", start.elapsed()));
+        let waited = start.elapsed().as_nanos() as u64;
+        calls += 1;
+        if waited > longest || calls.is_multiple_of(64) {
+            longest = longest.max(waited);
+            notes.write(number, (longest, calls));
+        }
+    }
 }

@@ -51,11 +51,11 @@ fn a_crafted_file_lends_no_invalid_text_bool_or_enum() {
         ("chars", table.start + 16 + full * 16 + 8, 0xd800u32.to_le_bytes().to_vec()),
     ];
     let opened = |name: &str, region: &Region| match name {
-        "text" => region.object::<SharedString>(name).map(|it| drop(it.read().unwrap().len())),
-        "texts" => region.object::<SharedVec<String>>(name).map(|it| drop(it.read().unwrap().iter().count())),
-        "colors" => region.object::<SharedVec<Color>>(name).map(|it| drop(it.read().unwrap().iter().count())),
-        "bools" => region.object::<SharedVec<bool>>(name).map(|it| drop(it.read().unwrap().iter().count())),
-        _ => region.object::<SharedHashMap<u64, char>>(name).map(|it| drop(it.read().unwrap().iter().count())),
+        "text" => region.object::<SharedString>(name).map(|it| it.read().unwrap().len()).map(|_| ()),
+        "texts" => region.object::<SharedVec<String>>(name).map(|it| it.read().unwrap().iter().count()).map(|_| ()),
+        "colors" => region.object::<SharedVec<Color>>(name).map(|it| it.read().unwrap().iter().count()).map(|_| ()),
+        "bools" => region.object::<SharedVec<bool>>(name).map(|it| it.read().unwrap().iter().count()).map(|_| ()),
+        _ => region.object::<SharedHashMap<u64, char>>(name).map(|it| it.read().unwrap().iter().count()).map(|_| ()),
     };
     let copied = |name: &str, region: &Region| match name {
         "text" => region.object::<SharedString>(name)?.get().map(drop),

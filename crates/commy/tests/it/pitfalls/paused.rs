@@ -109,10 +109,10 @@ fn who_waits_for_a_recovery_is_told_who_is_stuck_in_it() {
     let a = vector(&region, "a");
     for point in ["adopt: owner word taken", "stage 1: heap undone", "stage 1: undone, phases not moved"] {
         let len = a.len().unwrap();
+        let mut recoverer = start_pushing(&temporary, point);
         let mut dead = start("hold", &temporary, "", 0);
         assert_eq!(dead.hear().as_deref(), Some("held"));
         dead.kill();
-        let mut recoverer = start_pushing(&temporary, point, &a);
         assert!(recoverer.send("push"));
         until_stopped(&recoverer);
         match a.push(1) {
@@ -127,7 +127,7 @@ fn who_waits_for_a_recovery_is_told_who_is_stuck_in_it() {
 
 /// A child that will stop at `point` when it pushes to `a`. It opens the object before anybody dies, or the opening
 /// would be what recovers.
-fn start_pushing(temporary: &Temporary, point: &str, _: &SharedVec<u64>) -> Child {
+fn start_pushing(temporary: &Temporary, point: &str) -> Child {
     let mut child = start("stop pushing", temporary, point, 1);
     assert_eq!(child.hear().as_deref(), Some("ready"));
     child
@@ -138,7 +138,7 @@ fn a_late_recoverer_does_not_rob_the_lanes_next_owner() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
     let a = vector(&region, "a");
-    let mut late = start_pushing(&temporary, "adopt: found dead", &a);
+    let mut late = start_pushing(&temporary, "adopt: found dead");
     let mut dead = start("hold", &temporary, "", 0);
     assert_eq!(dead.hear().as_deref(), Some("held"));
     assert!(late.send("push"));
@@ -149,9 +149,12 @@ fn a_late_recoverer_does_not_rob_the_lanes_next_owner() {
     until_stopped(&late);
     // It knows that the holder is dead. Before it says so, somebody else recovers, and the lane gets a new owner.
     a.push(1).unwrap();
-    is_clean(&region);
+    let reaping = quiet().heartbeat(Duration::from_millis(1)).own_attachment().open(temporary.region()).unwrap();
+    until("the dead one's lane is free", || reaping.processes().unwrap().iter().all(|it| it.pid != dead.pid()));
+    let lanes = region.stats().unwrap().lanes;
     let mut next = start("hold", &temporary, "", 0);
     assert_eq!(next.hear().as_deref(), Some("held"));
+    assert_eq!(region.stats().unwrap().lanes, lanes + 1);
     signal(&late, libc::SIGCONT);
     until("the late one looks again", || {
         region.processes().unwrap().iter().any(|process| process.pid == late.pid() && process.waits_for.is_some())

@@ -7,7 +7,7 @@
 use super::catalogue;
 use super::child::{self, Child, End, text};
 use super::scenario::{Arm, Scenario};
-use super::temporary::{QUICK, Temporary, open_impatient, quiet};
+use super::temporary::{QUICK, Temporary, open_impatient, open_to_read, quiet};
 use commy::{Region, crash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -114,6 +114,7 @@ pub struct Ground<'s> {
     log: PathBuf,
     /// Memory in use in each of the allowed states, as far as it is known.
     memory: Vec<Option<u64>>,
+    reap_first: bool,
 }
 
 impl<'s> Ground<'s> {
@@ -122,7 +123,7 @@ impl<'s> Ground<'s> {
         let temporary = Temporary::new();
         let log = temporary.file("deaths");
         let memory = vec![None; scenario.case.last() + 1];
-        let mut ground = Ground { scenario, region: None, impatient: None, temporary, log, memory };
+        let mut ground = Ground { scenario, region: None, impatient: None, temporary, log, memory, reap_first: false };
         ground.renew()?;
         // What a lane or a directory takes once and keeps is taken now.
         if !scenario.fresh {
@@ -183,7 +184,7 @@ impl<'s> Ground<'s> {
         self.region = None;
         let path = self.path();
         let _ = std::fs::remove_file(&path);
-        self.region = Some(self.say("create", quiet().create(&path))?);
+        self.region = Some(self.say("create", quiet().capacity(self.scenario.capacity).create(&path))?);
         self.reset()
     }
 
@@ -230,7 +231,11 @@ impl<'s> Ground<'s> {
 
     /// Which of the allowed states is it?
     pub fn stage(&self, marked: bool) -> Result<usize, Failure> {
-        let stage = self.say("look", self.scenario.case.stage(self.region(), marked))?;
+        self.stage_in(self.region(), marked)
+    }
+
+    fn stage_in(&self, region: &Region, marked: bool) -> Result<usize, Failure> {
+        let stage = self.say("look", self.scenario.case.stage(region, marked))?;
         stage.map_err(|seen| format!("{}: neither before nor after: {seen}", self.scenario.name))
     }
 
@@ -256,10 +261,21 @@ impl<'s> Ground<'s> {
         Ok(waited)
     }
 
-    /// Everything that must hold after a death, in an unmarked region.
+    /// Everything that must hold after a death, in an unmarked region. Each other time the dead are reaped first, and a
+    /// reader who cannot lock finds everything whole; otherwise whoever wants the locks recovers.
     pub fn verify(&mut self) -> Result<Duration, Failure> {
+        self.reap_first = !self.reap_first;
+        let mut seen = None;
+        if self.reap_first {
+            self.check()?;
+            let reader = self.say("open to read", open_to_read(&self.path()))?;
+            seen = Some(self.stage_in(&reader, false)?);
+        }
         let waited = self.touch()?;
         let stage = self.stage(false)?;
+        if seen.is_some_and(|seen| seen != stage) {
+            return Err(format!("{}: a reader saw state {seen:?}, but it is {stage}", self.scenario.name));
+        }
         let in_use = self.in_use()?;
         // What a state between the first and the last takes is learned when it is met for the first time.
         if *self.memory[stage].get_or_insert(in_use) != in_use {

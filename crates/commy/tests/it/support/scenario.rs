@@ -17,6 +17,8 @@ pub struct Scenario {
     pub name: String,
     /// Needs a region that has not seen the operation before.
     pub fresh: bool,
+    /// Of the region, in bytes.
+    pub capacity: u64,
     /// A survivor waits for the objects while the child has them.
     pub contended: bool,
     pub child: Body,
@@ -134,7 +136,8 @@ pub fn steps<W: World>(
         Ok(())
     };
     let case = WorldCase { stages, operate };
-    Scenario { name: name.into(), fresh: false, contended: false, child: Box::new(child), case: Box::new(case) }
+    let (child, case) = (Box::new(child), Box::new(case));
+    Scenario { name: name.into(), fresh: false, capacity: 64 << 20, contended: false, child, case }
 }
 
 /// An operation that changes nothing that others can see.
@@ -146,6 +149,12 @@ impl Scenario {
     /// In a new region for each kill.
     pub fn in_fresh_regions(mut self) -> Scenario {
         self.fresh = true;
+        self
+    }
+
+    /// In regions that hold no more than that.
+    pub fn with_capacity(mut self, bytes: u64) -> Scenario {
+        self.capacity = bytes;
         self
     }
 

@@ -62,3 +62,8 @@ pub fn open(path: &Path) -> Result<Region> {
 pub fn open_impatient(path: &Path) -> Result<Region> {
     quiet().own_attachment().lock_timeout(Duration::ZERO).open(path)
 }
+
+/// Opens a region as somebody who can neither lock nor recover.
+pub fn open_to_read(path: &Path) -> Result<Region> {
+    quiet().read_only(true).lock_timeout(QUICK).open(path)
+}

@@ -132,6 +132,20 @@ pub fn guards() -> Vec<Scenario> {
                 Ok(())
             },
         ),
+        // What the first has allocated comes back to the list on which the blocks of the second already are.
+        steps::<(SharedVec<String>, SharedVec<String>)>(
+            "two guards: blocks of one size",
+            (samples(3), samples(4)),
+            &[|(_, b)| b.truncate(1), |(a, _)| a.push(String::sample(5))],
+            |(a, b), _| {
+                let (mut first, mut second) = (a.write()?, b.write()?);
+                first.push(String::sample(5))?;
+                second.truncate(1)?;
+                drop(second);
+                drop(first);
+                Ok(())
+            },
+        ),
         scenario::<Pair>(
             "two guards: one rolled back",
             pair(),

@@ -165,5 +165,12 @@ fn long_vectors() -> Vec<Scenario> {
             },
         )
         .in_fresh_regions(),
+        silent::<SharedVec<String>>("long SharedVec: texts for which there is no room", samples(3), |v, _| {
+            let result = v.extend((0..5).map(|_| "0123456789".repeat(30_000)));
+            assert!(matches!(result, Err(Error::OutOfSpace { .. })), "{result:?}");
+            Ok(())
+        })
+        .with_capacity(1 << 20)
+        .in_fresh_regions(),
     ]
 }
