@@ -12,7 +12,8 @@ use super::value::{Store, Value, take_locked, take_torn};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::raw::{
-    ContainerKind, Descriptor, FoundSlot, Place, Shape, Table, TableView, detach, hash_bytes, release_blocks,
+    ContainerKind, Descriptor, FoundSlot, Place, Shape, Spot, Table, TableView, ViewCache, detach, hash_bytes,
+    release_blocks,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -21,12 +22,19 @@ use crate::{Error, Plain, Result};
 /// A hash table shared between processes; `std::collections::HashMap` with fallible, atomic calls.
 pub struct SharedHashMap<K, V> {
     object: Object,
+    cache: ViewCache,
     marker: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> SharedHashMap<K, V> {
+    fn of(object: Object) -> Self {
+        SharedHashMap { object, cache: ViewCache::new(), marker: PhantomData }
+    }
 }
 
 impl<K, V> Clone for SharedHashMap<K, V> {
     fn clone(&self) -> Self {
-        SharedHashMap { object: self.object.clone(), marker: PhantomData }
+        Self::of(self.object.clone())
     }
 }
 
@@ -136,6 +144,67 @@ pub(super) fn insert_in<K: Key, V: Value>(
     })
 }
 
+/// As `insert_in`, as all that its context does.
+#[inline(always)]
+fn insert_alone<K: Key, V: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    key: &impl StoreKey<K>,
+    value: &impl Store<V>,
+) -> Result<Option<V>> {
+    let space = context.space;
+    key.with_bytes(|bytes| {
+        let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else {
+            return add_in::<K, V>(context, raw, bytes, key, value).map(|_| None);
+        };
+        let hash = hash_bytes(raw.seed(), bytes);
+        let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), bytes);
+        match view.find_or_vacant(hash, same) {
+            Spot::Found(found) => {
+                let old = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
+                set_value_alone::<K, V>(context, &found, value)?;
+                Ok(Some(old))
+            }
+            Spot::Vacant(found) if raw.can_add() => {
+                let table = Table::new(space, raw, Layout::<K, V>::SLOT);
+                table.open_alone(context, &found)?;
+                let place = Place::of(&found);
+                // What has been stored when one of these fails is undone with the whole operation.
+                key.store(context, &place.target())?;
+                value.store(context, &place.part(Layout::<K, V>::VALUE_AT).target())?;
+                table.publish(hash, found);
+                Ok(None)
+            }
+            _ => add_in::<K, V>(context, raw, bytes, key, value).map(|_| None),
+        }
+    })
+}
+
+/// Overwrites the value of a slot, as all that its context does.
+#[inline(always)]
+fn set_value_alone<K: Key, V: Value>(context: &mut Context, found: &FoundSlot, value: &impl Store<V>) -> Result<()> {
+    let place = Place::of(found).part(Layout::<K, V>::VALUE_AT);
+    let blocks = place.owned_blocks(V::OWNED)?;
+    context.save(place.offset(context.space), size_of::<V::Repr>() as u64)?;
+    value.store(context, &place.target())?;
+    release_blocks(context, &blocks)
+}
+
+/// As `remove_in`, as all that its context does.
+#[inline(always)]
+fn remove_alone<K: Key, V: Value>(context: &mut Context, raw: &RawHeader, key: &[u8]) -> Result<Option<V>> {
+    let space = context.space;
+    let Some((_, found)) = find_in::<K, V>(space, raw, key)? else { return Ok(None) };
+    let place = Place::of(&found);
+    let value = take_locked(space, place.part(Layout::<K, V>::VALUE_AT))?;
+    let table = Table::new(space, raw, Layout::<K, V>::SLOT);
+    table.open_alone(context, &found)?;
+    release_blocks(context, &place.owned_blocks(K::OWNED)?)?;
+    release_blocks(context, &place.part(Layout::<K, V>::VALUE_AT).owned_blocks(V::OWNED)?)?;
+    table.erase(found);
+    Ok(Some(value))
+}
+
 /// Takes a key out.
 pub(super) fn remove_in<K: Key, V: Value>(context: &mut Context, raw: &RawHeader, key: &[u8]) -> Result<Option<V>> {
     let space = context.actor.space;
@@ -178,7 +247,7 @@ impl<K: Key, V: Value> Container for SharedHashMap<K, V> {
     }
 
     fn from_object(object: Object) -> Self {
-        SharedHashMap { object, marker: PhantomData }
+        Self::of(object)
     }
 
     fn object(&self) -> &Object {
@@ -233,7 +302,17 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// The entry is there as a whole, or the map is as before.
     #[inline]
     pub fn insert(&self, key: impl StoreKey<K>, value: impl Store<V>) -> Result<Option<V>> {
-        self.object.change(|context, raw| insert_in::<K, V>(context, raw, &key, &value))
+        StoreKey::with_bytes(&key, |bytes| self.expect(bytes));
+        self.object.change(|context, raw| insert_alone::<K, V>(context, raw, &key, &value))
+    }
+
+    /// Asks memory for what a change of `key` will touch, before the lock is taken.
+    #[inline(always)]
+    fn expect(&self, key: &[u8]) {
+        if !self.cache.is_of(self.object.header().raw.data_offset()) {
+            self.remember();
+        }
+        self.cache.prefetch(Layout::<K, V>::SLOT, |seed| hash_bytes(seed, key));
     }
 
     /// A copy of the value of `key`. Takes no lock and writes nothing.
@@ -242,29 +321,36 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// `Timeout`, `Removed`, `Corrupt`.
     #[inline]
     pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
-        let space = self.object.space();
-        key.with_bytes(|bytes| {
-            let value = self.object.glance(|attempt, raw| {
-                let view = TableView::glance(space, raw, Layout::<K, V>::SLOT)?;
-                let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), bytes);
-                match view.find(hash_bytes(raw.seed(), bytes), same) {
-                    Some(found) => {
-                        let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
-                        Some(Some(take_torn::<V>(attempt, space, place)?.ok()?))
-                    }
-                    None => Some(None),
-                }
-            });
-            match value {
-                Some(value) => Ok(value),
-                None => self.get_slowly(bytes),
-            }
+        key.with_bytes(|bytes| match self.get_cached(bytes) {
+            Some(value) => Ok(value),
+            None => self.get_slowly(bytes),
         })
     }
 
-    #[cold]
+    /// The usual case with the fewest instructions; `None`: anything else.
+    #[inline(always)]
+    fn get_cached(&self, key: &[u8]) -> Option<Option<V>> {
+        let space = self.object.space();
+        let attempt = self.object.attempt();
+        let (view, seed) = self.cache.get(attempt.version(), Layout::<K, V>::SLOT)?;
+        let hash = hash_bytes(seed, key);
+        let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), key);
+        match view.find(hash, same) {
+            Some(found) => {
+                let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
+                let value = take_torn::<V>(&attempt, space, place)?.ok()?;
+                attempt.holds().then_some(Some(value))
+            }
+            None => attempt.holds().then_some(None),
+        }
+    }
+
+    #[inline(never)]
     fn get_slowly(&self, key: &[u8]) -> Result<Option<V>> {
         let space = self.object.space();
+        if self.cache.is_missed_again(self.object.attempt().version()) {
+            self.remember();
+        }
         self.object.peek(|attempt, raw| match find_in::<K, V>(space, raw, key) {
             Ok(Some((_, found))) => {
                 let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
@@ -273,6 +359,17 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
             Ok(None) => Some(Ok(None)),
             Err(error) => Some(Err(error)),
         })
+    }
+
+    /// Remembers where the table is.
+    #[cold]
+    fn remember(&self) {
+        self.cache.install(|| {
+            self.object.glance(|attempt, raw| {
+                let view = TableView::read(self.object.space(), raw, Layout::<K, V>::SLOT).ok()??;
+                Some((attempt.version(), raw.data_offset(), view, raw.seed()))
+            })
+        });
     }
 
     /// Is the key there? Takes no lock.
@@ -295,7 +392,10 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// # Crash
     /// The entry is gone as a whole or there as a whole.
     pub fn remove<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
-        key.with_bytes(|bytes| self.object.change(|context, raw| remove_in::<K, V>(context, raw, bytes)))
+        key.with_bytes(|bytes| {
+            self.expect(bytes);
+            self.object.change(|context, raw| remove_alone::<K, V>(context, raw, bytes))
+        })
     }
 
     /// Number of entries. Takes no lock.
@@ -426,12 +526,13 @@ impl<K: Key, V: Plain> SharedHashMap<K, V> {
     /// The old value or the new one.
     pub fn update<Q: Lookup<K> + ?Sized, R>(&self, key: &Q, change: impl FnOnce(&mut V) -> R) -> Result<Option<R>> {
         key.with_bytes(|bytes| {
+            self.expect(bytes);
             self.object.change(|context, raw| {
                 let space = context.actor.space;
                 let Some((_, found)) = find_in::<K, V>(space, raw, bytes)? else { return Ok(None) };
                 let mut value: V = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
                 let result = change(&mut value);
-                set_value_in::<K, V>(context, raw, &found, &value)?;
+                set_value_alone::<K, V>(context, &found, &value)?;
                 Ok(Some(result))
             })
         })

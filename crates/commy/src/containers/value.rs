@@ -45,7 +45,7 @@ pub trait Store<V: Value> {
     /// Appends it to a vector that has room, if that needs nothing but a copy.
     #[doc(hidden)]
     #[inline(always)]
-    fn append(&self, _tail: &mut Tail, _raw: &RawHeader) -> bool {
+    fn append(&self, _tail: &mut Tail<'_>, _raw: &RawHeader) -> bool {
         false
     }
 }
@@ -87,7 +87,7 @@ impl<T: Plain> Store<T> for T {
     }
 
     #[inline(always)]
-    fn append(&self, tail: &mut Tail, raw: &RawHeader) -> bool {
+    fn append(&self, tail: &mut Tail<'_>, raw: &RawHeader) -> bool {
         tail.push(raw, self)
     }
 }

@@ -57,6 +57,16 @@ pub(super) fn push_in<T: Value>(context: &mut Context, raw: &RawHeader, value: &
     Ok(())
 }
 
+/// As `push_in`, as all that its context does.
+#[inline(always)]
+fn push_alone<T: Value>(context: &mut Context, raw: &RawHeader, value: &impl Store<T>) -> Result<()> {
+    let vector = Vector::new(context.space, raw, slot_size::<T>());
+    let Some(place) = vector.next_lone_place(context)? else { return push_in(context, raw, value) };
+    value.store(context, &place.target())?;
+    vector.publish_push(1);
+    Ok(())
+}
+
 /// Takes the last value.
 pub(super) fn pop_in<T: Value>(context: &mut Context, raw: &RawHeader) -> Result<Option<T>> {
     let space = context.actor.space;
@@ -183,7 +193,7 @@ impl<T: Value> SharedVec<T> {
     /// The value is there, or the vector is as before.
     #[inline]
     pub fn push(&self, value: impl Store<T>) -> Result<()> {
-        self.object.change(|context, raw| push_in::<T>(context, raw, &value))
+        self.object.change(|context, raw| push_alone::<T>(context, raw, &value))
     }
 
     /// Takes the last value, if there is one.

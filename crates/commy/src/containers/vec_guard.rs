@@ -21,7 +21,7 @@ pub struct VecReadGuard<'a, T> {
 pub struct VecWriteGuard<'a, T> {
     lock: WriteLock<'a>,
     /// Where the next push may go without a question; whatever else is done forgets it.
-    tail: Tail,
+    tail: Option<Tail<'a>>,
     marker: PhantomData<(*mut (), T)>,
 }
 
@@ -166,7 +166,7 @@ impl<'a, T: Value> VecReadGuard<'a, T> {
 
 impl<'a, T: Value> VecWriteGuard<'a, T> {
     pub(super) fn new(lock: WriteLock<'a>) -> Self {
-        VecWriteGuard { lock, tail: Tail::NONE, marker: PhantomData }
+        VecWriteGuard { lock, tail: None, marker: PhantomData }
     }
 
     /// Appends a value.
@@ -175,8 +175,9 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// `OutOfSpace` (nothing has changed then), `RolledBack`.
     #[inline]
     pub fn push(&mut self, value: impl Store<T>) -> Result<()> {
-        let raw = self.lock.raw();
-        if self.lock.is_ours() && value.append(&mut self.tail, raw) {
+        if let Some(tail) = &mut self.tail
+            && value.append(tail, self.lock.raw())
+        {
             return Ok(());
         }
         self.push_slowly(&value)
@@ -185,15 +186,15 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     #[cold]
     fn push_slowly(&mut self, value: &impl Store<T>) -> Result<()> {
         let raw = self.lock.raw();
-        self.tail = Tail::NONE;
+        self.tail = None;
         self.lock.with(|context| push_in::<T>(context, raw, value))?;
-        self.tail = self.vector().tail();
+        self.tail = self.vector().tail(self.lock.ours());
         Ok(())
     }
 
     /// Before anything but a push.
     fn other(&mut self) -> (&'a Space, &'a RawHeader) {
-        self.tail = Tail::NONE;
+        self.tail = None;
         (self.lock.space(), self.lock.raw())
     }
 

@@ -58,6 +58,12 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// The object's version as the try found it; odd: it is being written.
+    #[inline(always)]
+    pub(crate) fn version(&self) -> u64 {
+        self.before
+    }
+
     /// Has nothing been written since the try began? Asked before a copy is trusted: before an allocation of its
     /// length, an error, a panic.
     #[inline(always)]
@@ -99,6 +105,13 @@ impl Object {
     #[inline(always)]
     pub(super) fn check_generation(&self) -> Result<()> {
         if self.header().generation.load(Ordering::Relaxed) == self.generation { Ok(()) } else { Err(Error::Removed) }
+    }
+
+    /// Begins an optimistic try; whether the object is stable and still the handle's is the caller's to know.
+    #[inline(always)]
+    pub(crate) fn attempt(&self) -> Attempt<'_> {
+        let header = self.header();
+        Attempt { header, before: header.version.load(Ordering::Acquire) }
     }
 
     /// One optimistic try of the usual case; `None`: anything else, ask [`peek`](Self::peek). Small results stay in
@@ -347,9 +360,6 @@ pub(super) struct Operation<'a> {
     pub(super) context: &'a mut Context,
     attachment: &'a Attachment,
     lane: &'a ThreadLane,
-    /// In a forked child it is somebody else's operation.
-    fork_epoch: u64,
-    done: bool,
 }
 
 impl<'a> Operation<'a> {
@@ -359,7 +369,7 @@ impl<'a> Operation<'a> {
         // SAFETY: T1: the context was not in use, so this is the only reference until `drop_context`.
         let context = unsafe { &mut *lane.context_cell(index).get() };
         context.begin();
-        Ok(Operation { context, attachment, lane, fork_epoch: sys::fork_epoch(), done: false })
+        Ok(Operation { context, attachment, lane })
     }
 
     #[inline(always)]
@@ -368,26 +378,28 @@ impl<'a> Operation<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn commit(mut self) -> Result<()> {
-        if self.fork_epoch != sys::fork_epoch() {
+    pub(super) fn commit(self) -> Result<()> {
+        let operation = std::mem::ManuallyDrop::new(self);
+        let (lane, index) = (operation.lane, operation.context.index);
+        if !lane.is_ours() {
             return Err(Error::RolledBack);
         }
-        self.done = true;
-        commit(self.context)
+        // SAFETY: T1: the operation is not dropped, so this is still the only reference.
+        let context = unsafe { &mut *lane.context_cell(index).get() };
+        commit(context)?;
+        lane.drop_context(index);
+        Ok(())
     }
 }
 
 impl Drop for Operation<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if !self.done {
-            if self.fork_epoch != sys::fork_epoch() {
-                return;
-            }
+        if self.lane.is_ours() {
             undo(self.context);
-        }
-        if !self.context.broken {
-            self.lane.drop_context(self.context.index);
+            if !self.context.broken {
+                self.lane.drop_context(self.context.index);
+            }
         }
     }
 }
@@ -575,6 +587,11 @@ impl<'a> WriteLock<'a> {
     #[inline(always)]
     pub(crate) fn is_ours(&self) -> bool {
         self.guard().is_ours()
+    }
+
+    /// As [`is_ours`](Self::is_ours), to be asked again and again: zero in a forked child, else all ones.
+    pub(crate) fn ours(&self) -> &'a Cell<u64> {
+        &self.guard().lane.ours
     }
 
     /// What was begun cannot be completed: everything since the guard's or transaction's begin will be undone.

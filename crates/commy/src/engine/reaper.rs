@@ -157,7 +157,7 @@ fn header_spans(space: &Space) -> Result<Vec<u64>> {
         if spans.len() as u64 > space.committed_pages()? {
             return Err(Error::corrupt(space.page_offset(page), "the list of header spans has no end"));
         }
-        next = space.page(page + 3)?.b.peek();
+        next = space.page(page.saturating_add(3))?.b.peek();
     }
     Ok(spans)
 }

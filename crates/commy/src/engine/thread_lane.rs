@@ -23,6 +23,8 @@ pub(crate) struct ThreadLane {
     /// The thread has ended as far as the library can learn from it. Used under the attachment's mutex only.
     pub(super) orphan: Cell<bool>,
     contexts: [UnsafeCell<Context>; CONTEXT_COUNT],
+    /// Zero in a child that was forked while the lane was there; else all ones.
+    pub(super) ours: Cell<u64>,
 }
 
 impl Drop for ThreadLane {
@@ -81,7 +83,15 @@ impl ThreadLane {
     pub(super) fn new(actor: Actor<'static>, thread_id: u32, orphan: bool) -> ThreadLane {
         let actor: &'static Actor<'static> = Box::leak(Box::new(actor));
         let contexts = std::array::from_fn(|index| UnsafeCell::new(Context::at_rest(actor, index)));
-        ThreadLane { actor, busy: Cell::new(0), live: Cell::new(0), thread_id, orphan: Cell::new(orphan), contexts }
+        ThreadLane {
+            actor,
+            busy: Cell::new(0),
+            live: Cell::new(0),
+            thread_id,
+            orphan: Cell::new(orphan),
+            contexts,
+            ours: Cell::new(u64::MAX),
+        }
     }
 
     /// The lane of this thread in `attachment`.
@@ -124,10 +134,17 @@ impl ThreadLane {
 
     /// Makes every context one that can only be rolled back. For a forked child, in which no other thread is left.
     pub(super) fn doom(&self) {
+        self.ours.set(0);
         for context in &self.contexts {
             // SAFETY: T1: the lane is this thread's, or that of a thread which does not exist here.
             unsafe { (*context.get()).doomed = true };
         }
+    }
+
+    /// Is this the process that claimed the lane, and not a child forked since?
+    #[inline(always)]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.ours.get() != 0
     }
 
     /// Is any context of this thread in use?

@@ -5,10 +5,10 @@ use super::class::{batch, block_size};
 use super::run;
 use super::span::Span;
 use crate::journal::{Inner, OBJECT_CLASS, RUN_CLASS, link_offset};
-use crate::process::Actor;
+use crate::process::{Actor, LaneState, claim_free, release_lane};
 use crate::region::layout::*;
 use crate::{Error, Result};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Fills the lane's list of `class` (a block class, list empty) with a batch.
 #[cold]
@@ -110,7 +110,7 @@ pub(crate) fn refill_run(actor: &Actor, pages: u64) -> Result<()> {
 }
 
 /// Runs `step` as an inner transaction; while it says that the supply is out of pages, the region grows outside all
-/// locks. If it cannot, the lane's own caches and all empty spans are given back once.
+/// locks. If it cannot, the caches of this lane and of lanes without an owner are given back once, and all empty spans.
 fn retry_with_growth(actor: &Actor, pages: u64, mut step: impl FnMut(&mut Inner) -> Result<bool>) -> Result<()> {
     let mut flushed = false;
     loop {
@@ -132,6 +132,7 @@ fn retry_with_growth(actor: &Actor, pages: u64, mut step: impl FnMut(&mut Inner)
             Err(Error::OutOfSpace { .. }) => {
                 flushed = true;
                 flush_all(actor)?;
+                flush_free_lanes(actor)?;
                 give_back_spans(actor)?;
             }
             Err(error) => return Err(error),
@@ -188,6 +189,24 @@ pub(crate) fn give_back_runs(actor: &Actor) -> Result<()> {
         run::put_back(actor.space, &mut inner, actor.space.page_of(block), pages)?;
         inner.commit();
     }
+}
+
+/// Gives back what lanes without an owner still have: a thread that ends while an arena is busy leaves its blocks of it
+/// in its lane.
+#[cold]
+fn flush_free_lanes(actor: &Actor) -> Result<()> {
+    let space = actor.space;
+    for id in 0..space.words().lanes_high.load(Ordering::Acquire) as u32 {
+        let keeps = |lane: &Lane| lane.lists.iter().any(|list| pack::list_head(list.peek()) != 0);
+        if !space.lane(id).is_some_and(keeps) {
+            continue;
+        }
+        if let Some(borrowed) = claim_free(space, actor.me, id)? {
+            flush_all(&borrowed).inspect_err(|_| borrowed.set_state(LaneState::Damaged))?;
+            release_lane(&borrowed);
+        }
+    }
+    Ok(())
 }
 
 /// Gives everything in the lane's lists back, as far as nobody is in the way.

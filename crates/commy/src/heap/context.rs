@@ -6,6 +6,7 @@ use super::class::{class_for, rounded};
 use crate::journal::{Context, HEAD_SIZE, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
 use crate::{Error, Result};
+use std::sync::atomic::AtomicU64;
 
 /// Longest payload of one Save record; longer stretches become several.
 const SAVE_PIECE: u64 = 1024;
@@ -93,6 +94,14 @@ impl Context {
             return Ok(());
         }
         self.save_long(offset, len)
+    }
+
+    /// Records words that the only step of this context will change (a few).
+    #[inline(always)]
+    pub(crate) fn save_words<const N: usize>(&mut self, words: [&AtomicU64; N]) -> Result<()> {
+        self.reserve_log(N as u64 * (8 + HEAD_SIZE))?;
+        self.append_words(words);
+        Ok(())
     }
 
     /// As [`save`](Self::save), but not twice in a row for a place that is changed again and again.

@@ -22,6 +22,7 @@ use super::{inflight, recover};
 use crate::crash::crash_point;
 use crate::lock::{self, Waiting, lock_class};
 use crate::process::Actor;
+use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Result, sys};
 
@@ -54,6 +55,11 @@ impl Phase {
 pub struct Context {
     pub(crate) actor: &'static Actor<'static>,
     pub(crate) index: usize,
+    /// Of the actor, for the short way: its lane, its name in lock words, its space, and its part of a stamp.
+    lane: &'static Lane,
+    lock_id: u32,
+    pub(crate) space: &'static Space,
+    stamp_base: u64,
     /// The stamp that marks what this context has saved.
     pub(crate) stamp: u64,
     state: &'static AtomicU64,
@@ -79,10 +85,8 @@ pub struct Context {
     pub(crate) broken: bool,
     /// Bytes that Save records have taken.
     pub(crate) logged: u64,
-    /// Places that this context has saved, a few of them: {offset, length} hashed to one entry each.
-    saved: [u64; SAVED],
-    /// The context that `saved` speaks of.
-    saved_stamp: u64,
+    /// Places that contexts have saved, a few of them: {offset, length} hashed to one entry each, with the stamp.
+    saved: [(u64, u64); SAVED],
 }
 
 /// Places remembered as saved.
@@ -95,6 +99,10 @@ impl Context {
         let mut context = Context {
             actor,
             index,
+            lane,
+            lock_id: actor.lock_id(),
+            space: actor.space,
+            stamp_base: u64::from(actor.id) << 48,
             stamp: 0,
             state: &lane.contexts[index].state,
             start: std::ptr::null_mut(),
@@ -111,8 +119,7 @@ impl Context {
             doomed: false,
             broken: false,
             logged: 0,
-            saved: [0; SAVED],
-            saved_stamp: 0,
+            saved: [(0, 0); SAVED],
         };
         context.rewind();
         context
@@ -121,11 +128,10 @@ impl Context {
     /// Begins; everything else is as `end` has left it.
     #[inline(always)]
     pub(crate) fn begin(&mut self) {
-        let lane = self.actor.lane;
-        let counter = lane.stamp_counter.peek().wrapping_add(1) & ((1 << 48) - 1);
+        let counter = self.lane.stamp_counter.peek().wrapping_add(1) & ((1 << 48) - 1);
         // Raised before first use: a stamp never marks two contexts.
-        lane.stamp_counter.put(counter);
-        self.stamp = (u64::from(self.actor.id) << 48) | counter;
+        self.lane.stamp_counter.put(counter);
+        self.stamp = self.stamp_base | counter;
         self.held = 0;
         self.logged = 0;
         (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
@@ -215,7 +221,7 @@ impl Context {
     #[inline(always)]
     fn append(&mut self, kind: Kind, flags: u8, offset: u64, payload: *const u8, len: u64) {
         let size = len.next_multiple_of(8) + HEAD_SIZE;
-        assert!(self.has_room(size), "log space is reserved before it is used");
+        debug_assert!(self.has_room(size), "log space is reserved before it is used");
         // SAFETY: J: `at .. end` is the unused end of this context's own log and size fits; `payload` is readable for
         // `len` bytes by the callers below.
         unsafe {
@@ -268,13 +274,13 @@ impl Context {
     /// Records the intent and takes the word.
     #[inline(always)]
     pub(crate) fn lock_word(&mut self, header: &ObjectHeader) -> Result<()> {
-        if self.actor.holds(&header.word) {
+        if lock::owner_of(&header.word) == self.lock_id {
             self.mark_idle();
             return Err(Error::Deadlock);
         }
-        self.append(Kind::Held, 0, self.actor.space.offset_of(header), std::ptr::null(), 0);
+        self.append(Kind::Held, 0, self.space.offset_of(header), std::ptr::null(), 0);
         crash_point!("lock: intent");
-        if !lock::try_lock(&header.word, self.actor.lock_id()) {
+        if !lock::try_lock(&header.word, self.lock_id) {
             self.wait_for(header)?;
         }
         crash_point!("lock: word taken");
@@ -316,21 +322,38 @@ impl Context {
         self.append(Kind::Save, 0, offset, bytes, len);
     }
 
+    /// Records the present values of words that were live when the context began; there is room.
+    #[inline(always)]
+    pub(crate) fn append_words<const N: usize>(&mut self, words: [&AtomicU64; N]) {
+        debug_assert!(self.has_room(N as u64 * (8 + HEAD_SIZE)), "log space is reserved before it is used");
+        self.saves = true;
+        for word in words {
+            // SAFETY: J: `at .. end` is the unused end of this context's own log and has room for all words.
+            unsafe {
+                let record = self.at.cast::<u64>();
+                record.write(word.peek());
+                record.add(1).write(head_word(Kind::Save, 0, 8));
+                record.add(2).write(self.space.offset_of(word));
+                self.at = self.at.add(8 + HEAD_SIZE as usize);
+            }
+        }
+        compiler_fence(Ordering::SeqCst);
+        crash_point!("append: words written, not counted");
+        self.state.put(pack::context(self.cursor(), Phase::Active as u64));
+        crash_point!("append: words counted");
+    }
+
     /// Was this place saved lately by this context? Remembers it as saved.
     #[inline(always)]
     pub(crate) fn remember_saved(&mut self, offset: u64, len: u64) -> bool {
-        if self.saved_stamp != self.stamp {
-            self.saved = [0; SAVED];
-            self.saved_stamp = self.stamp;
-        }
-        let key = (offset << 16) | (len & 0xffff);
+        let key = ((offset << 16) | (len & 0xffff), self.stamp);
         let entry = &mut self.saved[(offset.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59) as usize % SAVED];
         std::mem::replace(entry, key) == key
     }
 
     /// What was remembered may not be in the log.
     pub(crate) fn forget_saved(&mut self) {
-        self.saved = [0; SAVED];
+        self.saved = [(0, 0); SAVED];
     }
 
     /// Records that `block` of `class` is given back at commit; there is room.
@@ -356,8 +379,8 @@ impl Context {
     #[inline(always)]
     pub(crate) fn pop(&mut self, class: usize) -> Result<u64> {
         self.allocs = true;
-        let (actor, index) = (self.actor, self.index);
-        inflight::pop_to_record(actor, index, class, |block| {
+        let (space, lane, index) = (self.space, self.lane, self.index);
+        inflight::pop_to_record(space, lane, index, class, |block| {
             self.append(Kind::Alloc, class as u8, block, std::ptr::null(), 0);
         })
     }
@@ -378,7 +401,8 @@ impl Context {
         }
         // SAFETY: as above.
         self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
-        inflight::push_and_drop_record(self.actor, self.index, class, block, self.resting())?;
+        let (space, lane, index) = (self.space, self.lane, self.index);
+        inflight::push_and_drop_record(space, lane, index, class, block, || self.store(Phase::Active))?;
         Ok(true)
     }
 
@@ -409,13 +433,13 @@ impl Context {
 
     #[inline(always)]
     fn end(&mut self, work_left: bool) -> Result<bool> {
-        match (self.held, self.only) {
-            (1, Some(header)) if !work_left => {
+        match self.only {
+            Some(header) if self.held == 1 && !work_left => {
                 // SAFETY: R1: locked by this context; headers are type-stable.
                 let header = unsafe { header.as_ref() };
                 lock::close_version(header);
                 crash_point!("end: version even, word held");
-                if lock::release(&header.word, self.actor.lock_id()) & lock::CHANGE != 0 {
+                if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 {
                     wake_changes(header);
                 }
             }
@@ -443,12 +467,16 @@ impl Context {
 /// `source` is readable and `target` writable for `len` bytes.
 #[inline(always)]
 unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
-    if len == 64 {
-        // SAFETY: the caller's: readable and writable for 64 bytes. A constant length becomes four vector moves.
-        unsafe { target.cast::<[u64; 8]>().write_unaligned(source.cast::<[u64; 8]>().read_unaligned()) };
-    } else if len != 0 {
-        // SAFETY: the caller's.
-        unsafe { std::ptr::copy(source, target, len as usize) };
+    // Where the length is a constant, one of the usual ones becomes a few moves.
+    // SAFETY: the caller's: readable and writable for `len` bytes.
+    unsafe {
+        match len {
+            0 => {}
+            8 => target.cast::<u64>().write_unaligned(source.cast::<u64>().read_unaligned()),
+            16 => target.cast::<[u64; 2]>().write_unaligned(source.cast::<[u64; 2]>().read_unaligned()),
+            64 => target.cast::<[u64; 8]>().write_unaligned(source.cast::<[u64; 8]>().read_unaligned()),
+            _ => std::ptr::copy(source, target, len as usize),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::log::{CHUNK_HEAD, CHUNK_SIZE, ChunkHead, HEAD_SIZE, Kind, Log};
 use super::{OBJECT_CLASS, Phase, SPILL_CLASS};
 use crate::crash::crash_point;
 use crate::process::Actor;
+use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Result};
 
@@ -24,7 +25,8 @@ pub(crate) enum Step {
 }
 
 fn encode(step: Step, context: usize, class: usize, block: u64) -> u64 {
-    step as u64 | ((context as u64) << 4) | ((class as u64) << 9) | ((block >> 4) << 16)
+    // Blocks are multiples of 16.
+    step as u64 | ((context as u64) << 4) | ((class as u64) << 9) | (block << 12)
 }
 
 fn decode(word: u64) -> Option<(Step, usize, usize, u64)> {
@@ -46,48 +48,77 @@ pub(crate) fn link_offset(class: usize) -> u64 {
 }
 
 fn link<'a>(actor: &Actor<'a>, class: usize, block: u64) -> Result<&'a AtomicU64> {
-    actor.space.get::<AtomicU64>(block.wrapping_add(link_offset(class)))
+    link_of(actor.space, class, block)
+}
+
+/// The link of a block whose offset is a multiple of 16, as those in a list head are.
+#[inline(always)]
+fn link_of(space: &Space, class: usize, block: u64) -> Result<&AtomicU64> {
+    debug_assert!(block.is_multiple_of(16));
+    let address = space.resolve(block.wrapping_add(link_offset(class)), 8)?;
+    // SAFETY: R1, just resolved; 8-aligned, since links stand at multiples of 8.
+    Ok(unsafe { AtomicU64::from_ptr(address.cast()) })
 }
 
 /// Moves the head of a list, which is not empty, to a context: `append` records it as Alloc.
 #[inline(always)]
-pub(crate) fn pop_to_record(actor: &Actor, context: usize, class: usize, append: impl FnOnce(u64)) -> Result<u64> {
-    let list = &actor.lane.lists[class];
+pub(crate) fn pop_to_record(
+    space: &Space,
+    lane: &Lane,
+    context: usize,
+    class: usize,
+    append: impl FnOnce(u64),
+) -> Result<u64> {
+    let list = &lane.lists[class];
     let word = list.peek();
     let block = pack::list_head(word);
-    let next = link(actor, class, block)?.peek();
-    actor.lane.inflight.put(encode(Step::Pop, context, class, block));
+    let next = link_of(space, class, block)?.peek();
+    lane.inflight.put(encode(Step::Pop, context, class, block));
     crash_point!("pop: in flight");
-    list.put(pack::list(next, pack::list_count(word).wrapping_sub(1)));
+    list.put(pack::list_popped(word, next));
     crash_point!("pop: off the list, not recorded");
     append(block);
     crash_point!("pop: recorded");
-    actor.lane.inflight.put(0);
+    lane.inflight.put(0);
     Ok(block)
 }
 
 fn push(actor: &Actor, class: usize, block: u64) -> Result<()> {
-    let list = &actor.lane.lists[class];
-    let word = list.peek();
-    if pack::list_head(word) != block {
-        link(actor, class, block)?.put(pack::list_head(word));
-        crash_point!("push: linked");
-        list.put(pack::list(block, pack::list_count(word) + 1));
-        crash_point!("push: on the list");
-    }
+    push_linked(&actor.lane.lists[class], link(actor, class, block)?, block);
     Ok(())
 }
 
-/// Puts a block back on its list and takes the record that named it, the newest one, off the log.
+/// Puts a block on a list unless it is there already (a step that is repeated).
 #[inline(always)]
-pub(crate) fn push_and_drop_record(actor: &Actor, context: usize, class: usize, block: u64, below: u64) -> Result<()> {
-    let state = &actor.lane.contexts[context].state;
-    actor.lane.inflight.put(encode(Step::Push, context, class, block));
+fn push_linked(list: &AtomicU64, link: &AtomicU64, block: u64) {
+    let word = list.peek();
+    if pack::list_head(word) != block {
+        link.put(pack::list_head(word));
+        crash_point!("push: linked");
+        list.put(pack::list_pushed(word, block));
+        crash_point!("push: on the list");
+    }
+}
+
+/// Puts a block back on its list and takes the record that named it, the newest one, off the log: `drop` stores the
+/// cursor below it.
+#[inline(always)]
+pub(crate) fn push_and_drop_record(
+    space: &Space,
+    lane: &Lane,
+    context: usize,
+    class: usize,
+    block: u64,
+    drop: impl FnOnce(),
+) -> Result<()> {
+    let list = &lane.lists[class];
+    let link = link_of(space, class, block)?;
+    lane.inflight.put(encode(Step::Push, context, class, block));
     crash_point!("push: in flight");
-    push(actor, class, block)?;
-    state.put(pack::context(below, pack::phase(state.peek())));
+    push_linked(list, link, block);
+    drop();
     crash_point!("push: record gone");
-    actor.lane.inflight.put(0);
+    lane.inflight.put(0);
     Ok(())
 }
 

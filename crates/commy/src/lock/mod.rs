@@ -9,4 +9,4 @@ mod word;
 pub(crate) use readers::{Published, clear_line, drain, own_reads, publish, publish_again, unpublish};
 pub(crate) use version::{close_version, is_stable, open_version};
 pub(crate) use wait::{Blocked, Waiting, wait_for_word};
-pub(crate) use word::{CHANGE, OWNER, change_class, holder, lock_class, release, try_lock};
+pub(crate) use word::{CHANGE, OWNER, change_class, holder, lock_class, owner_of, release, try_lock};

@@ -88,6 +88,20 @@ pub(crate) fn claim_lane(space: &Space, me: Identity, thread_id: u32) -> Result<
     }
 }
 
+/// Claims lane `id` if it is nobody's, to work on its lists; `release_lane` gives it back.
+///
+/// # Crash
+/// The lane then belongs to a dead process, and is adopted.
+pub(crate) fn claim_free<'a>(space: &'a Space, me: Identity, id: u32) -> Result<Option<Actor<'a>>> {
+    let actor = Actor::new(space, me, id)?;
+    let owner = actor.lane.owner.load(Ordering::Acquire);
+    let owned = pack::owner(me.slot, me.incarnation, LaneState::Owned as u64);
+    let free = LaneState::of(owner) == LaneState::Free;
+    let won = free && actor.lane.owner.compare_exchange(owner, owned, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    crash_point!("lane: borrowed");
+    Ok(won.then_some(actor))
+}
+
 /// Gives a lane back; its contexts are idle. What its lists hold serves the next owner.
 pub(crate) fn release_lane(actor: &Actor) {
     actor.lane.waiting_for.put(0);

@@ -64,10 +64,14 @@ pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
         match (phase, record.kind) {
             (Phase::Committed, Kind::Free) | (Phase::Undone, Kind::Alloc) => {
                 let class = usize::from(record.flags);
-                if class != RUN_CLASS && (class >= LIST_COUNT || block_size(class) == 0) {
-                    return Err(Error::corrupt(record.offset, "a record names no class"));
+                let is_class = class == RUN_CLASS || (class < LIST_COUNT && block_size(class) != 0);
+                if !is_class || !record.offset.is_multiple_of(16) {
+                    return Err(Error::corrupt(record.offset, "a record names no block of a class"));
                 }
-                journal::push_and_drop_record(actor, index, class, record.offset, record.below)?;
+                let state = &actor.lane.contexts[index].state;
+                journal::push_and_drop_record(actor.space, actor.lane, index, class, record.offset, || {
+                    state.put(pack::context(record.below, pack::phase(state.peek())));
+                })?;
                 trim(actor, class)?;
             }
             (Phase::Committed, Kind::Raze) => raze(actor, index, &record)?,

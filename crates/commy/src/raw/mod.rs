@@ -12,6 +12,7 @@ mod shape;
 mod slot;
 mod table;
 mod vector;
+mod view_cache;
 
 pub(crate) use bytes::{Content, copy_out_content, same_content};
 pub(crate) use descriptor::read_descriptor;
@@ -20,9 +21,10 @@ pub(crate) use hash::hash_bytes;
 pub use place::Place;
 pub(crate) use place::{Image, copy_bytes_out, place_in_vector, release_blocks};
 pub(crate) use shape::{ContainerKind, Shape};
-pub(crate) use table::{FoundSlot, Table, TableView};
+pub(crate) use table::{FoundSlot, Spot, Table, TableView};
 pub use vector::Tail;
 pub(crate) use vector::Vector;
+pub(crate) use view_cache::ViewCache;
 
 pub use descriptor::Descriptor;
 pub use slot::{Slot, SlotMut};

@@ -59,6 +59,12 @@ impl Place {
         Place { at }
     }
 
+    /// Where it is in the region.
+    #[inline(always)]
+    pub(crate) fn offset(self, space: &Space) -> u64 {
+        space.offset_of_address(self.at)
+    }
+
     #[inline(always)]
     pub(crate) fn part(self, bytes: usize) -> Place {
         // SAFETY: PL.
@@ -120,10 +126,12 @@ impl Place {
     }
 
     /// The blocks that the strings at `owned` own; {block, length}.
+    #[inline(always)]
     pub(crate) fn owned_blocks(self, owned: &[u32]) -> Result<Vec<(u64, u64)>> {
-        if owned.is_empty() {
-            return Ok(Vec::new());
-        }
+        if owned.is_empty() { Ok(Vec::new()) } else { self.some_owned_blocks(owned) }
+    }
+
+    fn some_owned_blocks(self, owned: &[u32]) -> Result<Vec<(u64, u64)>> {
         let blocks = owned.iter().map(|at| owned_block(self.at, *at));
         Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
@@ -133,6 +141,7 @@ impl Place {
 ///
 /// # Errors
 /// `OutOfSpace` without log room; if some are recorded by then the context can only be rolled back.
+#[inline(always)]
 pub(crate) fn release_blocks(context: &mut Context, blocks: &[(u64, u64)]) -> Result<()> {
     for (index, (block, len)) in blocks.iter().enumerate() {
         if let Err(error) = context.reserve_log(HEAD_SIZE) {
@@ -206,5 +215,11 @@ impl<'a> Vector<'a> {
     #[inline(always)]
     pub(crate) fn next_place(&self, context: &mut Context) -> Result<Place> {
         Ok(Place::fresh(self.prepare_push(context)?))
+    }
+
+    /// As [`next_place`](Self::next_place) in a context of which the push is all; `None`: the vector must grow first.
+    #[inline(always)]
+    pub(crate) fn next_lone_place(&self, context: &mut Context) -> Result<Option<Place>> {
+        Ok(self.prepare_lone_push(context)?.map(Place::fresh))
     }
 }

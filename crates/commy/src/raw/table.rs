@@ -11,6 +11,8 @@
 //! `low_water` 0 if the table's block is fresh in the context that the stamp names.
 
 use std::marker::PhantomData;
+use std::num::NonZeroU16;
+use std::sync::atomic::AtomicU64;
 
 use super::bytes::{Content, lend};
 use super::hash::hash_bytes;
@@ -33,11 +35,19 @@ pub(crate) struct FoundSlot {
     control: *mut u8,
 }
 
+/// Where a key is or may be put.
+pub(crate) enum Spot {
+    Found(FoundSlot),
+    Vacant(FoundSlot),
+    Nowhere,
+}
+
 /// A table's words, read once and checked against the region's bounds.
 #[derive(Clone, Copy)]
 pub(crate) struct TableView {
     data: *mut u8,
     slots: *mut u8,
+    /// Selects the number of a group's first slot, which is also where its control bytes are.
     mask: u64,
     slot_size: u64,
 }
@@ -54,19 +64,21 @@ fn tag_of(hash: u64) -> u8 {
 
 /// Bit n: control byte n equals `byte`.
 #[inline(always)]
-fn matches(group: [u8; 16], byte: u8) -> u32 {
+fn matches(group: [u8; 16], byte: u8) -> u16 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
-        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi8};
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi32};
+        // By a multiplication: SSE2 has no shorter way to repeat a byte.
+        let row = u32::from(byte) * 0x0101_0101;
         // SAFETY: SSE2 belongs to every x86-64; both sides are 16 plain bytes.
         unsafe {
             let group = std::mem::transmute::<[u8; 16], std::arch::x86_64::__m128i>(group);
-            _mm_movemask_epi8(_mm_cmpeq_epi8(group, _mm_set1_epi8(byte as i8))) as u32
+            _mm_movemask_epi8(_mm_cmpeq_epi8(group, _mm_set1_epi32(row as i32))) as u16
         }
     }
     #[cfg(any(not(target_arch = "x86_64"), miri))]
     {
-        group.iter().enumerate().fold(0, |bits, (at, control)| bits | (u32::from(*control == byte) << at))
+        group.iter().enumerate().fold(0, |bits, (at, control)| bits | (u16::from(*control == byte) << at))
     }
 }
 
@@ -106,35 +118,64 @@ impl TableView {
         Ok(Some(Self::at(data, groups, slot_size)))
     }
 
-    /// As [`read`](Self::read) with the fewest instructions, which is what counts when look-ups wait for memory: the
-    /// fewer there are, the more of them a processor has under way at once. Only bounds are checked; `None`: anything
-    /// unusual, ask `read`.
-    #[inline(always)]
-    pub(crate) fn glance(space: &Space, raw: &RawHeader, slot_size: u64) -> Option<TableView> {
-        let groups = raw.capacity.peek();
-        if groups == 0 {
-            return None;
-        }
-        let data = space.resolve_known(raw.data.peek(), groups.checked_mul(group_size(slot_size))?)?;
-        Some(Self::at(data, groups, slot_size))
-    }
-
     #[inline(always)]
     fn at(data: *mut u8, groups: u64, slot_size: u64) -> TableView {
         let slots = data.wrapping_add((groups * TABLE_GROUP) as usize);
-        TableView { data, slots, mask: groups - 1, slot_size }
+        TableView { data, slots, mask: (groups - 1) * TABLE_GROUP, slot_size }
+    }
+
+    /// A view of parts that `read` made once.
+    #[inline(always)]
+    pub(super) fn from_parts(data: *mut u8, slots: *mut u8, mask: u64, slot_size: u64) -> TableView {
+        TableView { data, slots, mask, slot_size }
+    }
+
+    /// The parts to keep.
+    pub(super) fn parts(&self) -> (*mut u8, *mut u8, u64) {
+        (self.data, self.slots, self.mask)
+    }
+
+    /// Asks memory for the slots that are filled first in a group, so that they are not waited for only after its control
+    /// bytes.
+    #[inline(always)]
+    fn prefetch_slots(&self, row: u64, lines: u64) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let first = self.slots.wrapping_add((row * self.slot_size) as usize);
+            for line in 0..lines {
+                // SAFETY: SSE belongs to every x86-64; any address may be asked for, none is touched.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line as usize * 64).cast()) };
+            }
+        }
+        #[cfg(any(not(target_arch = "x86_64"), miri))]
+        let _ = row;
+    }
+
+    /// Asks memory for what a key's look-up will touch.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, hash: u64) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.data.wrapping_add((hash & self.mask) as usize).cast()) };
+        }
+        self.prefetch_slots(hash & self.mask, (self.slot_size / 4).clamp(1, 4));
+    }
+
+    /// The control bytes of the group whose first slot is number `row`.
+    #[inline(always)]
+    fn row(&self, row: u64) -> [u8; 16] {
+        debug_assert!(row & !self.mask == 0);
+        // SAFETY: R1: `read` resolved the rows of all groups.
+        unsafe { load_16(self.data, row as usize) }
     }
 
     #[inline(always)]
-    fn group(&self, index: u64) -> *mut u8 {
-        // SAFETY: R1: index <= mask, and `read` resolved all groups.
-        unsafe { self.data.add((index * TABLE_GROUP) as usize) }
-    }
-
-    #[inline(always)]
-    fn slot(&self, group: u64, index: u32) -> FoundSlot {
-        let number = group * TABLE_GROUP + u64::from(index);
-        // SAFETY: R1: group <= mask, index < 16.
+    fn slot(&self, row: u64, index: u32) -> FoundSlot {
+        let number = row + u64::from(index);
+        // SAFETY: R1: row <= mask, index < 16.
         unsafe {
             let slot = self.slots.add((number * self.slot_size) as usize);
             FoundSlot { slot, control: self.data.add(number as usize) }
@@ -145,15 +186,14 @@ impl TableView {
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, mut same: impl FnMut(*const u8) -> bool) -> Option<FoundSlot> {
         let tag = tag_of(hash);
-        let mut index = hash & self.mask;
+        let mut row = hash & self.mask;
         let mut step = 0;
         loop {
-            let place = self.group(index);
-            // SAFETY: R1.
-            let group = unsafe { load_16(place) };
+            self.prefetch_slots(row, (self.slot_size / 8).clamp(1, 4));
+            let group = self.row(row);
             let mut hits = matches(group, tag);
-            while hits != 0 {
-                let found = self.slot(index, hits.trailing_zeros());
+            while let Some(hit) = NonZeroU16::new(hits) {
+                let found = self.slot(row, hit.trailing_zeros());
                 if same(found.slot) {
                     return Some(found);
                 }
@@ -162,60 +202,88 @@ impl TableView {
             if matches(group, EMPTY) != 0 || step >= self.mask {
                 return None;
             }
-            step += 1;
-            index = (index + step) & self.mask;
+            step += TABLE_GROUP;
+            row = (row + step) & self.mask;
+        }
+    }
+
+    /// As `find`; if there is none, the first slot on the key's way that is not full.
+    #[inline(always)]
+    pub(crate) fn find_or_vacant(&self, hash: u64, mut same: impl FnMut(*const u8) -> bool) -> Spot {
+        let tag = tag_of(hash);
+        let mut row = hash & self.mask;
+        let mut step = 0;
+        let mut vacant = None;
+        loop {
+            let group = self.row(row);
+            let mut hits = matches(group, tag);
+            while let Some(hit) = NonZeroU16::new(hits) {
+                let found = self.slot(row, hit.trailing_zeros());
+                if same(found.slot) {
+                    return Spot::Found(found);
+                }
+                hits &= hits - 1;
+            }
+            if vacant.is_none() {
+                let open = !full(group) & 0xffff;
+                vacant = (open != 0).then(|| self.slot(row, open.trailing_zeros()));
+            }
+            if matches(group, EMPTY) != 0 || step >= self.mask {
+                return vacant.map_or(Spot::Nowhere, Spot::Vacant);
+            }
+            step += TABLE_GROUP;
+            row = (row + step) & self.mask;
         }
     }
 
     /// The first slot on the key's way that is not full.
     #[inline(always)]
     fn vacant(&self, hash: u64) -> Option<FoundSlot> {
-        let mut index = hash & self.mask;
+        let mut row = hash & self.mask;
         let mut step = 0;
         loop {
-            let place = self.group(index);
-            // SAFETY: R1.
-            let open = !full(unsafe { load_16(place) }) & 0xffff;
+            let open = !full(self.row(row)) & 0xffff;
             if open != 0 {
-                return Some(self.slot(index, open.trailing_zeros()));
+                return Some(self.slot(row, open.trailing_zeros()));
             }
             if step >= self.mask {
                 return None;
             }
-            step += 1;
-            index = (index + step) & self.mask;
+            step += TABLE_GROUP;
+            row = (row + step) & self.mask;
         }
     }
 
     /// Number of slots.
     pub(crate) fn slots(&self) -> u64 {
-        (self.mask + 1) * TABLE_GROUP
+        self.mask + TABLE_GROUP
     }
 
-    /// The full slots at or after slot number `from` in its group; bit n stands for slot n of the group.
+    /// The full slots of a group; bit n stands for slot n.
     #[inline(always)]
     pub(crate) fn full_slots(&self, group: u64) -> u32 {
-        if group > self.mask {
+        if group >= self.groups() {
             return 0;
         }
-        // SAFETY: R1.
-        full(unsafe { load_16(self.group(group)) })
+        full(self.row(group * TABLE_GROUP))
     }
 
     /// Slot `index` of `group`.
     #[inline(always)]
     pub(crate) fn slot_at(&self, group: u64, index: u32) -> *mut u8 {
-        self.slot(group & self.mask, index & 15).slot
+        self.found_at(group, index).slot
     }
 
     /// Slot `index` of `group`, which is full.
+    #[inline(always)]
     pub(crate) fn found_at(&self, group: u64, index: u32) -> FoundSlot {
-        self.slot(group & self.mask, index & 15)
+        self.slot((group * TABLE_GROUP) & self.mask, index & 15)
     }
 
     /// Number of groups.
+    #[inline(always)]
     pub(crate) fn groups(&self) -> u64 {
-        self.mask + 1
+        self.slots() / TABLE_GROUP
     }
 }
 
@@ -272,6 +340,15 @@ impl<'a> Table<'a> {
         Ok(found)
     }
 
+    /// Logs what `publish` and `erase` change, where that is all that the context does: the slot itself is not live before
+    /// the one and not used again after the other.
+    #[inline(always)]
+    pub(crate) fn open_alone(&self, context: &mut Context, found: &FoundSlot) -> Result<()> {
+        // SAFETY: R1: rows of control bytes are 16-aligned, and under the object's word nobody else writes them.
+        let control = unsafe { AtomicU64::from_ptr(found.control.map_addr(|at| at & !7).cast()) };
+        context.save_words([control, &self.raw.len, &self.raw.aux0])
+    }
+
     /// Makes a written slot live. Cannot fail.
     #[inline(always)]
     pub(crate) fn publish(&self, hash: u64, found: FoundSlot) {
@@ -325,7 +402,7 @@ impl<'a> Table<'a> {
         // SAFETY: W1: control bytes lie in rows of 16, 16-aligned as blocks are.
         let group = unsafe { found.control.sub(found.control as usize % TABLE_GROUP as usize) };
         // SAFETY: R1.
-        let has_empty = matches(unsafe { load_16(group) }, EMPTY) != 0;
+        let has_empty = matches(unsafe { load_16(group, 0) }, EMPTY) != 0;
         crash_point!("table: erase begins");
         // Probing ends at a group with an empty slot anyway, so another one there hides nothing.
         // SAFETY: W1.

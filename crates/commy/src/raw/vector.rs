@@ -2,6 +2,7 @@
 //!
 //! `low_water` slots are live since the context began and not in its log; a slot above it may be written freely.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use super::slot::SlotMut;
@@ -27,25 +28,27 @@ pub(crate) struct Vector<'a> {
 /// Room behind a vector's last slot, known to be writable.
 #[derive(Clone, Copy)]
 #[doc(hidden)]
-pub struct Tail {
-    next: *mut u8,
-    left: u64,
+pub struct Tail<'a> {
+    /// Slot 0.
+    first: *mut u8,
+    /// The vector's length, which is the number of the next slot; the first slot that is not writable.
+    len: u64,
+    end: u64,
+    /// Zero in a forked child, where no slot is writable; else all ones.
+    ours: &'a Cell<u64>,
 }
 
-impl Tail {
-    pub(crate) const NONE: Tail = Tail { next: std::ptr::null_mut(), left: 0 };
-
+impl Tail<'_> {
     /// Writes one more plain value and makes it live; false: ask the slow way.
     #[inline(always)]
     pub(crate) fn push<T: Plain>(&mut self, raw: &RawHeader, value: &T) -> bool {
-        if self.left == 0 {
+        if self.len >= self.end & self.ours.get() {
             return false;
         }
-        // SAFETY: W1: `left` slots of T's size are free behind the last one.
-        unsafe { SlotMut::new(self.next) }.put_plain(value);
-        raw.len.put(raw.len.peek() + 1);
-        self.left -= 1;
-        self.next = self.next.wrapping_add(size_of::<T>());
+        // SAFETY: W1: the slots `len .. end` of T's size are free.
+        unsafe { SlotMut::new(self.first.add(self.len as usize * size_of::<T>())) }.put_plain(value);
+        self.len += 1;
+        raw.len.put(self.len);
         true
     }
 }
@@ -192,6 +195,19 @@ impl<'a> Vector<'a> {
         self.slots(len, 1)
     }
 
+    /// As [`prepare_push`](Self::prepare_push) where the push is all that its context does: nothing behind the last slot
+    /// was live when it began, and of the header only the length changes. `None`: the vector must grow first.
+    #[inline(always)]
+    pub(crate) fn prepare_lone_push(&self, context: &mut Context) -> Result<Option<*mut u8>> {
+        let len = self.len();
+        if len >= self.raw.capacity.peek() {
+            return Ok(None);
+        }
+        let slot = self.slots(len, 1)?;
+        context.save_words([&self.raw.len])?;
+        Ok(Some(slot))
+    }
+
     #[cold]
     fn grow_for_push(&self, context: &mut Context) -> Result<()> {
         self.reserve(context, 1)
@@ -200,13 +216,11 @@ impl<'a> Vector<'a> {
     /// The slots behind the present ones that may be written and made live without asking again, as long as nothing
     /// else is done to the vector: a push was just done, so its header is saved.
     #[inline(always)]
-    pub(crate) fn tail(&self) -> Tail {
+    pub(crate) fn tail<'t>(&self, ours: &'t Cell<u64>) -> Option<Tail<'t>> {
         let (len, low) = (self.len(), self.raw.low_water.peek());
-        let free = self.raw.capacity.peek().saturating_sub(len);
-        match self.slots(len, free) {
-            Ok(next) if len >= low && self.slot_size != 0 => Tail { next, left: free },
-            _ => Tail::NONE,
-        }
+        let end = self.raw.capacity.peek();
+        let first = self.slots(0, end).ok()?;
+        (len >= low && self.slot_size != 0).then_some(Tail { first, len, end, ours })
     }
 
     /// Makes `count` written slots behind the present ones live.

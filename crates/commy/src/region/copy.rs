@@ -112,18 +112,18 @@ pub(crate) unsafe fn load_u8(source: *const u8) -> u8 {
     unsafe { AtomicU8::from_ptr(source.cast_mut()) }.load(Ordering::Relaxed)
 }
 
-/// Loads 16 bytes at once (a group of control bytes).
+/// Loads the 16 bytes at `base + at` at once (a group of control bytes).
 ///
 /// # Safety
-/// `source` must be readable for 16 bytes.
+/// They must be readable.
 #[inline(always)]
-pub(crate) unsafe fn load_16(source: *const u8) -> [u8; 16] {
+pub(crate) unsafe fn load_16(base: *const u8, at: usize) -> [u8; 16] {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         let value: std::arch::x86_64::__m128i;
         // SAFETY: the caller's contract; SSE2 belongs to every x86-64.
         unsafe {
-            std::arch::asm!("movdqu {0}, xmmword ptr [{1}]", out(xmm_reg) value, in(reg) source,
+            std::arch::asm!("movdqu {0}, xmmword ptr [{1} + {2}]", out(xmm_reg) value, in(reg) base, in(reg) at,
                 options(nostack, preserves_flags, readonly));
         }
         // SAFETY: both are 16 plain bytes.
@@ -134,6 +134,7 @@ pub(crate) unsafe fn load_16(source: *const u8) -> [u8; 16] {
         let mut bytes = [0u8; 16];
         // SAFETY: the caller's contract.
         unsafe {
+            let source = base.add(at);
             bytes[..8].copy_from_slice(&load_u64(source).to_ne_bytes());
             bytes[8..].copy_from_slice(&load_u64(source.add(8)).to_ne_bytes());
         }

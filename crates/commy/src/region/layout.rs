@@ -220,6 +220,12 @@ impl RawHeader {
         self.aux1.peek()
     }
 
+    /// Can a table take one more key without growing?
+    #[inline(always)]
+    pub(crate) fn can_add(&self) -> bool {
+        self.aux0.peek() != 0
+    }
+
     /// Offset of the body.
     #[inline(always)]
     pub(crate) fn data_offset(&self) -> u64 {
@@ -290,7 +296,17 @@ pub(crate) mod pack {
     }
     #[inline(always)]
     pub(crate) fn list_head(word: u64) -> u64 {
-        (word & ((1 << 44) - 1)) << 4
+        word << 20 >> 16
+    }
+    /// A list whose head was taken off; `next` is the one behind it.
+    #[inline(always)]
+    pub(crate) fn list_popped(word: u64, next: u64) -> u64 {
+        (word.saturating_sub(1 << 44) >> 44 << 44) | (next >> 4)
+    }
+    /// A list with a new head.
+    #[inline(always)]
+    pub(crate) fn list_pushed(word: u64, block: u64) -> u64 {
+        (word.checked_add(1 << 44).unwrap_or(word) >> 44 << 44) | (block >> 4)
     }
     #[inline(always)]
     pub(crate) fn list_count(word: u64) -> u64 {

@@ -118,7 +118,7 @@ impl<'a> Checker<'a> {
             let tag = groups.controls(place.0)[place.1];
             let mut rule = if u64::from(tag) == hash >> 57 { "" } else { "a control byte contradicts its key" };
             let mask = groups.count() - 1;
-            let (mut group, mut step) = (hash as usize & mask, 0);
+            let (mut group, mut step) = ((hash / 16) as usize & mask, 0);
             'way: while rule.is_empty() {
                 let controls = groups.controls(group);
                 for index in (0..GROUP).filter(|index| controls[*index] == tag) {

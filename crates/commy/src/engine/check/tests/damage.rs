@@ -214,7 +214,7 @@ const OBJECTS: &[Damage] = &[
         w.poke_byte(w.first(0, true).0, 0xff);
     }),
     ("keys are too far from their places to check them all", |w| {
-        let far = (0..).filter(|key: &u64| hash_bytes(SEED, &key.to_le_bytes()) & 255 == 0).skip(40);
+        let far = (0..).filter(|key: &u64| hash_bytes(SEED, &key.to_le_bytes()) & 0xff0 == 0).skip(40);
         far.take(3500).for_each(|key| w.act(0, |context| w.insert(context, w.objects[4], key, &[])));
     }),
     ("the directory is no table from names to objects", |w| {

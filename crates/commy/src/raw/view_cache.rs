@@ -1,0 +1,103 @@
+//! What a handle remembers of its table: addresses that were read and checked once serve until something is written.
+//!
+//! Look-ups in a large table wait for memory, and a processor has the more of them under way at once the fewer
+//! instructions each has. With the cache, one comparison of versions stands for all checks of the header.
+//!
+//! Invariant VC: while `version` is even, the other words were all seen under that version of the object, whose
+//! generation was the handle's. They change under `installing` only, and only to what a later version says: a reader who
+//! sees some of them of another version sees that the object's version has moved, too.
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+
+use super::table::TableView;
+
+/// Never the version of a stable object.
+const NOTHING: u64 = 1;
+
+/// See the module.
+pub(crate) struct ViewCache {
+    version: AtomicU64,
+    data: AtomicPtr<u8>,
+    slots: AtomicPtr<u8>,
+    mask: AtomicU64,
+    seed: AtomicU64,
+    /// Offset of `data`.
+    offset: AtomicU64,
+    /// The version that was asked for last and not there.
+    missed: AtomicU64,
+    installing: AtomicBool,
+}
+
+impl ViewCache {
+    pub(crate) const fn new() -> ViewCache {
+        ViewCache {
+            version: AtomicU64::new(NOTHING),
+            data: AtomicPtr::new(std::ptr::null_mut()),
+            slots: AtomicPtr::new(std::ptr::null_mut()),
+            mask: AtomicU64::new(0),
+            seed: AtomicU64::new(0),
+            offset: AtomicU64::new(0),
+            missed: AtomicU64::new(NOTHING),
+            installing: AtomicBool::new(false),
+        }
+    }
+
+    /// The table and its seed as they were under `version`; the caller looks at the object's version once more before
+    /// it trusts what it found with them.
+    #[inline(always)]
+    pub(crate) fn get(&self, version: u64, slot_size: u64) -> Option<(TableView, u64)> {
+        if self.version.load(Ordering::Acquire) != version {
+            return None;
+        }
+        Some((self.guess(slot_size), self.seed.load(Ordering::Relaxed)))
+    }
+
+    /// The table as it was at some time.
+    #[inline(always)]
+    fn guess(&self, slot_size: u64) -> TableView {
+        let (data, slots) = (self.data.load(Ordering::Relaxed), self.slots.load(Ordering::Relaxed));
+        TableView::from_parts(data, slots, self.mask.load(Ordering::Relaxed), slot_size)
+    }
+
+    /// Asks memory for what a key's look-up will touch. A hint, good or not; touches nothing itself.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, slot_size: u64, hash: impl FnOnce(u64) -> u64) {
+        self.guess(slot_size).prefetch(hash(self.seed.load(Ordering::Relaxed)));
+    }
+
+    /// Is this the table's place, as far as the cache knows?
+    #[inline(always)]
+    pub(crate) fn is_of(&self, offset: u64) -> bool {
+        self.offset.load(Ordering::Relaxed) == offset
+    }
+
+    /// Is it worth to install this version? Not at the first miss: a table that changes all the time is not cached.
+    #[inline(always)]
+    pub(crate) fn is_missed_again(&self, version: u64) -> bool {
+        self.missed.load(Ordering::Relaxed) == version || {
+            self.missed.store(version, Ordering::Relaxed);
+            false
+        }
+    }
+
+    /// Keeps what `read` finds: the version, offset and view of a table and its seed, all seen under that version.
+    #[cold]
+    pub(crate) fn install(&self, read: impl FnOnce() -> Option<(u64, u64, TableView, u64)>) {
+        if self.installing.swap(true, Ordering::Acquire) {
+            return;
+        }
+        if let Some((version, offset, view, seed)) = read() {
+            self.version.store(NOTHING, Ordering::Relaxed);
+            // Pairs with the fence before the reader's second look at the object's version (VC).
+            fence(Ordering::Release);
+            let (data, slots, mask) = view.parts();
+            self.data.store(data, Ordering::Relaxed);
+            self.slots.store(slots, Ordering::Relaxed);
+            self.mask.store(mask, Ordering::Relaxed);
+            self.seed.store(seed, Ordering::Relaxed);
+            self.offset.store(offset, Ordering::Relaxed);
+            self.version.store(version, Ordering::Release);
+        }
+        self.installing.store(false, Ordering::Release);
+    }
+}
