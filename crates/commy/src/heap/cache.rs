@@ -9,6 +9,7 @@ use crate::process::{Actor, LaneState, claim_free, release_lane};
 use crate::region::layout::*;
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Fills the lane's list of `class` (a block class, list empty) with a batch.
 #[cold]
@@ -80,16 +81,29 @@ fn give_back_spans(actor: &Actor) -> Result<()> {
     Ok(())
 }
 
-/// Arenas are tried in turn, so that a paused holder stops nobody; only if all are taken one is waited for.
+/// How long one arena is waited for before the next one is.
+const TURN: Duration = Duration::from_millis(2);
+
+/// Arenas are tried in turn, so that a paused holder stops nobody; when all are taken each is waited for a little.
 fn lock_some_arena(actor: &Actor, inner: &mut Inner) -> Result<u64> {
     let first = u64::from(actor.id) % ARENA_COUNT;
-    for step in 0..ARENA_COUNT {
+    let start = Instant::now();
+    for step in 0.. {
         let index = (first + step) % ARENA_COUNT;
-        if inner.try_lock_arena(actor.space.arena(index)) {
+        let arena = actor.space.arena(index);
+        if inner.try_lock_arena(arena) {
             return Ok(index);
         }
+        if step < ARENA_COUNT {
+            continue;
+        }
+        let left = actor.me.timeout.saturating_sub(start.elapsed());
+        match inner.lock_arena(arena, left.min(TURN)) {
+            Err(Error::Timeout { .. }) if left > TURN => {}
+            locked => return locked.map(|()| index),
+        }
     }
-    inner.lock_arena(actor.space.arena(first)).map(|()| first)
+    unreachable!("some arena is had, or the time is over")
 }
 
 /// Puts a run of `pages` pages on top of the lane's list of runs.

@@ -10,11 +10,12 @@
 //! ```
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use super::recover::acquire;
 use crate::crash::crash_point;
 use crate::lock::{self, Waiting};
-use crate::process::Actor;
+use crate::process::{Actor, Identity};
 use crate::region::layout::*;
 use crate::{Error, Result};
 
@@ -44,12 +45,13 @@ impl<'a> Inner<'a> {
         got
     }
 
-    /// Waits for an arena's word.
-    pub(crate) fn lock_arena(&mut self, arena: &Arena) -> Result<()> {
+    /// Waits for an arena's word, at most for `timeout`.
+    pub(crate) fn lock_arena(&mut self, arena: &Arena, timeout: Duration) -> Result<()> {
         let heap = &self.actor.lane.heap;
         let offset = self.actor.space.offset_of(arena);
         heap.held_arena.put(offset);
-        acquire(&self.actor, &arena.word, offset, &mut Waiting::new()).inspect_err(|_| heap.held_arena.put(0))
+        let patient = Actor { me: Identity { timeout, ..self.actor.me }, ..self.actor };
+        acquire(&patient, &arena.word, offset, &mut Waiting::new()).inspect_err(|_| heap.held_arena.put(0))
     }
 
     /// Waits for the supply's word.

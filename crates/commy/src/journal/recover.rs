@@ -10,7 +10,7 @@ use super::inner::undo_inner;
 use super::log::{Kind, Log};
 use crate::crash::crash_point;
 use crate::lock::{self, Blocked, Waiting};
-use crate::process::{Actor, Identity, LaneState, adopt};
+use crate::process::{Actor, Identity, LaneState, adopt, dead_owner};
 use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Result};
@@ -54,7 +54,7 @@ pub(crate) fn acquire(actor: &Actor, word: &AtomicU32, offset: u64, waiting: &mu
     loop {
         match lock::wait_for_word(actor, word, offset, waiting) {
             Ok(()) => return Ok(()),
-            Err(Blocked::OwnerDead(lane)) => stage_one(actor.space, actor.me, lane)?,
+            Err(Blocked::OwnerDead { lane, owner }) => stage_one_of(actor.space, actor.me, lane, owner)?,
             Err(Blocked::Failed(error)) => {
                 waiting.stop(actor);
                 return Err(error);
@@ -68,7 +68,7 @@ pub(crate) fn drain_readers(actor: &Actor, header: &ObjectHeader, own_reads: u64
     loop {
         match lock::drain(actor, header, own_reads, waiting) {
             Ok(()) => return Ok(()),
-            Err(Blocked::OwnerDead(lane)) => stage_one(actor.space, actor.me, lane)?,
+            Err(Blocked::OwnerDead { lane, owner }) => stage_one_of(actor.space, actor.me, lane, owner)?,
             Err(Blocked::Failed(error)) => {
                 waiting.stop(actor);
                 return Err(error);
@@ -92,8 +92,18 @@ impl Drop for Unfinished<'_, '_> {
 /// # Errors
 /// `Corrupt` if the lane's words or logs are damaged; the lane is marked so and its waiters fail at once.
 pub(crate) fn stage_one(space: &Space, me: Identity, id: u32) -> Result<()> {
-    let Some(actor) = adopt(space, me, id)? else { return Ok(()) };
-    settle_lane(&actor)
+    match dead_owner(space, me, id)? {
+        Some(owner) => stage_one_of(space, me, id, owner),
+        None => Ok(()),
+    }
+}
+
+/// As `stage_one`, for an owner word that is known to name a dead process.
+fn stage_one_of(space: &Space, me: Identity, id: u32, owner: u64) -> Result<()> {
+    match adopt(space, me, id, owner)? {
+        Some(actor) => settle_lane(&actor),
+        None => Ok(()),
+    }
 }
 
 /// The steps of stage 1, for a lane that is ours.

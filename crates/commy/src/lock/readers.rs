@@ -127,7 +127,7 @@ fn drain_slow(actor: &Actor, header: &ObjectHeader, own_reads: u64, waiting: &mu
         }
         let lane = actor.space.lane(reader).ok_or(Blocked::Failed(Error::corrupt(object, "a reader has no lane")))?;
         waiting.sleep(actor, &header.word, object, seen, lock_class::DRAIN, Some(reader + 1))?;
-        if waiting.time_to_probe() {
+        if waiting.time_to_probe(actor, reader) {
             let owner = lane.owner.load(Ordering::Acquire);
             if LaneState::of(owner) == LaneState::Damaged {
                 return Err(Blocked::Failed(Error::corrupt(object, "a reader's lane is damaged")));
@@ -135,7 +135,7 @@ fn drain_slow(actor: &Actor, header: &ObjectHeader, own_reads: u64, waiting: &mu
             let free = LaneState::of(owner) == LaneState::Free;
             let (slot, incarnation) = (pack::owner_slot(owner), pack::owner_incarnation(owner));
             if !free && is_dead(actor.space, Some(actor.me), slot, incarnation).map_err(Blocked::Failed)? {
-                return Err(Blocked::OwnerDead(reader));
+                return Err(Blocked::OwnerDead { lane: reader, owner });
             }
         }
     }

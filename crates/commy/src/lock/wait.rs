@@ -13,8 +13,8 @@ use crate::{Error, sys};
 /// Why the word could not be had.
 #[derive(Debug)]
 pub(crate) enum Blocked {
-    /// The lane that stands in the way belongs to a dead process; settle it and come back.
-    OwnerDead(u32),
+    /// The lane that stands in the way belongs to a dead process, which this owner word names; settle it and come back.
+    OwnerDead { lane: u32, owner: u64 },
     /// Time-out, deadlock, damage.
     Failed(Error),
 }
@@ -23,9 +23,12 @@ pub(crate) enum Blocked {
 const AGED: Duration = Duration::from_micros(500);
 /// A reservation that nobody used for this long may be cleared by anybody.
 const RESERVATION_LIFE: Duration = Duration::from_millis(1);
-/// How often the owner's life is looked at, at first and after 100 ms.
-const PROBE_EARLY: Duration = Duration::from_micros(150);
-const PROBE_LATE: Duration = Duration::from_millis(1);
+/// The pause before the first look at the owner's life, and between later ones while a wait is young, is not, is old.
+/// (A timer of the kernel adds some 50 us to each.)
+const PROBE_FIRST: Duration = Duration::from_micros(75);
+const PROBE_YOUNG: Duration = Duration::from_micros(150);
+const PROBE_LATER: Duration = Duration::from_micros(300);
+const PROBE_OLD: Duration = Duration::from_millis(1);
 const DEADLOCK_AFTER: Duration = Duration::from_millis(50);
 const SPINS: u32 = 100;
 
@@ -33,6 +36,8 @@ const SPINS: u32 = 100;
 pub(crate) struct Waiting {
     started: Option<Instant>,
     probed: Option<Instant>,
+    /// Whom we waited for at the last look, and how many contexts its lane had begun by then.
+    seen: Option<(u32, u64)>,
     reserved_since: Option<Instant>,
     walked: Option<Instant>,
     slept: bool,
@@ -40,22 +45,55 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) const fn new() -> Waiting {
-        Waiting { started: None, probed: None, reserved_since: None, walked: None, slept: false }
+        Waiting { started: None, probed: None, seen: None, reserved_since: None, walked: None, slept: false }
     }
 
     fn elapsed(&mut self) -> Duration {
         self.started.get_or_insert_with(Instant::now).elapsed()
     }
 
-    /// Is it time to look whether the one we wait for still lives?
-    pub(super) fn time_to_probe(&mut self) -> bool {
-        let every = if self.elapsed() < Duration::from_millis(100) { PROBE_EARLY } else { PROBE_LATE };
-        let last = *self.probed.get_or_insert_with(|| self.started.unwrap_or_else(Instant::now));
-        let due = last.elapsed() >= every;
-        if due {
-            self.probed = Some(Instant::now());
+    /// Is it time to look whether `lane`, which we wait for, has a living owner? Not if it got on with its work since the
+    /// last look, nor if somebody else has just looked: a crowd of waiters must not take the processor from the one
+    /// whom it waits for.
+    pub(super) fn time_to_probe(&mut self, actor: &Actor, lane: u32) -> bool {
+        let pause = self.pause();
+        let due = match self.probed {
+            Some(last) => last.elapsed() >= pause,
+            None => self.elapsed() >= pause,
+        };
+        if !due {
+            return false;
         }
-        due
+        self.probed = Some(Instant::now());
+        // A lane that is not there is damage, which the probe names.
+        let Some(words) = actor.space.lane(lane) else { return true };
+        let seen = Some((lane, words.stamp_counter.load(Ordering::Relaxed)));
+        if self.seen != seen && self.seen.replace(seen.unwrap_or_default()).is_some() {
+            return false;
+        }
+        let slot = pack::owner_slot(words.owner.load(Ordering::Relaxed));
+        if slot >= actor.space.geometry.slot_count {
+            return true;
+        }
+        // Of this run of the machine or not, a time that is not just past counts for nothing.
+        let (probed, now) = (&actor.space.slot(slot).probed_ns, sys::monotonic_ns());
+        let just =
+            now.checked_sub(probed.load(Ordering::Relaxed)).is_some_and(|ago| u128::from(ago) < pause.as_nanos());
+        if !just {
+            probed.store(now, Ordering::Relaxed);
+        }
+        !just
+    }
+
+    /// The time between two looks at the owner's life.
+    fn pause(&mut self) -> Duration {
+        let waited = self.elapsed();
+        match self.probed {
+            None => PROBE_FIRST,
+            Some(_) if waited < Duration::from_millis(2) => PROBE_YOUNG,
+            Some(_) if waited < Duration::from_millis(100) => PROBE_LATER,
+            Some(_) => PROBE_OLD,
+        }
     }
 
     /// Ends the wait: the deadlock walk no longer sees it.
@@ -93,8 +131,7 @@ impl Waiting {
                 return Err(Blocked::Failed(Error::Deadlock));
             }
         }
-        let pause = if waited < Duration::from_millis(100) { PROBE_EARLY } else { PROBE_LATE };
-        sys::futex_wait(word, seen, class, Some(pause.min(actor.me.timeout - waited)));
+        sys::futex_wait(word, seen, class, Some(self.pause().min(actor.me.timeout - waited)));
         Ok(())
     }
 }
@@ -136,7 +173,7 @@ pub(crate) fn wait_for_word(
             continue;
         }
         waiting.sleep(actor, word, offset, wanted, class, Some(owner))?;
-        if owner != 0 && waiting.time_to_probe() {
+        if owner != 0 && waiting.time_to_probe(actor, owner - 1) {
             probe_owner(actor, word, owner)?;
         }
     }
@@ -178,7 +215,7 @@ fn probe_owner(actor: &Actor, word: &AtomicU32, lock_id: u32) -> Result<(), Bloc
         _ => {
             let (slot, incarnation) = (pack::owner_slot(owner), pack::owner_incarnation(owner));
             match is_dead(actor.space, Some(actor.me), slot, incarnation).map_err(Blocked::Failed)? {
-                true => Err(Blocked::OwnerDead(lock_id - 1)),
+                true => Err(Blocked::OwnerDead { lane: lock_id - 1, owner }),
                 false => Ok(()),
             }
         }

@@ -109,21 +109,25 @@ pub(crate) fn release_lane(actor: &Actor) {
     actor.lane.owner.store(0, Ordering::Release);
 }
 
-/// Tries to take over lane `id` from a dead owner. `None`: its owner lives, it has none, or another was faster.
-///
-/// # Crash
-/// The lane then belongs to a dead adopter, and is adopted in its turn.
-pub(crate) fn adopt<'a>(space: &'a Space, me: Identity, id: u32) -> Result<Option<Actor<'a>>> {
-    let actor = Actor::new(space, me, id)?;
-    let owner = actor.lane.owner.load(Ordering::Acquire);
+/// The owner word of lane `id`, if it names a dead process. `None`: its owner lives, or it has none.
+pub(crate) fn dead_owner(space: &Space, me: Identity, id: u32) -> Result<Option<u64>> {
+    let owner = Actor::new(space, me, id)?.lane.owner.load(Ordering::Acquire);
     match LaneState::of(owner) {
         LaneState::Free => return Ok(None),
         LaneState::Damaged => return Err(Error::corrupt(u64::from(id), "a lane is marked as damaged")),
         _ => {}
     }
-    if !is_dead(space, Some(me), pack::owner_slot(owner), pack::owner_incarnation(owner))? {
-        return Ok(None);
-    }
+    let dead = is_dead(space, Some(me), pack::owner_slot(owner), pack::owner_incarnation(owner))?;
+    Ok(dead.then_some(owner))
+}
+
+/// Tries to take over lane `id`, whose owner word was seen to name a dead process (which it does for ever). `None`:
+/// another was faster.
+///
+/// # Crash
+/// The lane then belongs to a dead adopter, and is adopted in its turn.
+pub(crate) fn adopt<'a>(space: &'a Space, me: Identity, id: u32, owner: u64) -> Result<Option<Actor<'a>>> {
+    let actor = Actor::new(space, me, id)?;
     // Expecting the whole word, incarnation included: a late recoverer cannot rob the lane's next owner.
     let state = if LaneState::of(owner) == LaneState::Salvage { LaneState::Salvage } else { LaneState::Recovering };
     let ours = pack::owner(me.slot, me.incarnation, state as u64);

@@ -4,7 +4,7 @@ mod lane;
 mod liveness;
 mod slot;
 
-pub(crate) use lane::{Actor, LaneState, adopt, claim_free, claim_lane, release_lane};
+pub(crate) use lane::{Actor, LaneState, adopt, claim_free, claim_lane, dead_owner, release_lane};
 pub(crate) use liveness::is_dead;
 pub(crate) use slot::{SlotClaim, SlotState, anybody_there, claim_slot, slot_byte, slot_name};
 

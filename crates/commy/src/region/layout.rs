@@ -95,7 +95,8 @@ pub(crate) struct Slot {
     pub(crate) heartbeat_ns: AtomicU64,
     pub(crate) attached_ns: AtomicU64,
     pub(crate) heartbeat_interval_ns: AtomicU64,
-    reserved: AtomicU64,
+    /// When a waiter last looked whether the process lives.
+    pub(crate) probed_ns: AtomicU64,
     pub(crate) name: [AtomicU64; 4],
     reserved2: [AtomicU64; 4],
 }

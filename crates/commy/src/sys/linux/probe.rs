@@ -55,11 +55,12 @@ fn judge(tasks: &impl Tasks, identity: &ProcessIdentity) -> Option<bool> {
         return Some(false); // the usual answer: somebody is alive
     }
 
-    // 1. Each listed task is exiting.
+    // 1. Each listed task is exiting; of the first one that is known already.
     let mut listed: Vec<(u32, u64)> = Vec::new();
     let mut all_exit = true;
     tasks.each_task(|thread_id| {
-        match tasks.stat(thread_id) {
+        let stat = if thread_id == identity.pid { Some(leader) } else { tasks.stat(thread_id) };
+        match stat {
             Some(task) if task.exiting => listed.push((thread_id, task.start_time)),
             _ => all_exit = false,
         }
@@ -70,13 +71,15 @@ fn judge(tasks: &impl Tasks, identity: &ProcessIdentity) -> Option<bool> {
     if !all_exit || !all_differ {
         return Some(false);
     }
-    // 2. There are as many as that.
-    if tasks.stat(identity.pid)?.thread_count != listed.len() as u64 {
+    // 2. There are as many as that, the first one among them.
+    let counted = tasks.stat(identity.pid)?;
+    if counted.thread_count != listed.len() as u64 || counted.start_time != leader.start_time {
         return Some(false);
     }
-    // 3. Each is still there.
-    let same =
-        |&(thread_id, start_time): &(u32, u64)| tasks.stat(thread_id).is_some_and(|task| task.start_time == start_time);
+    // 3. Each of the others is still there.
+    let same = |&(thread_id, start_time): &(u32, u64)| {
+        thread_id == identity.pid || tasks.stat(thread_id).is_some_and(|task| task.start_time == start_time)
+    };
     Some(listed.iter().all(same))
 }
 
