@@ -7,6 +7,7 @@ mod memory;
 mod objects;
 mod paused;
 mod recovery;
+mod systems;
 mod values;
 
 use crate::support::child::{self, Child};
@@ -102,6 +103,58 @@ fn roles(role: &str, region: &Region, arm: &dyn Fn(Act)) {
             let texts: SharedVec<String> = region.object("texts").unwrap();
             arm(Act::Stop);
             texts.push("x".repeat(1 << 20)).unwrap();
+        }
+        "stop growing far" => {
+            let texts: SharedVec<String> = region.object("texts").unwrap();
+            arm(Act::Stop);
+            texts.push("x".repeat(40_000_000)).unwrap();
+        }
+        "stop creating" => {
+            arm(Act::Stop);
+            let new = quiet().open_or_create(region.path().with_file_name("new")).unwrap();
+            vector(&new, "a").push(7).unwrap();
+        }
+        "stop opening" => {
+            arm(Act::Stop);
+            let own = quiet().own_attachment().open(region.path()).unwrap();
+            vector(&own, "a").push(7).unwrap();
+        }
+        "read" => {
+            // One that cannot lock, or it might be stopped with a lock.
+            let reader = quiet().read_only(true).open(region.path()).unwrap();
+            let numbers: SharedVec<u64> = reader.open_object("a").unwrap();
+            let texts: SharedVec<String> = reader.open_object("texts").unwrap();
+            child::tell("ready");
+            while child::listen() == "read" {
+                let row = numbers.to_vec().unwrap();
+                assert!(row[1..] == row[..row.len() - 1], "torn numbers");
+                let row = texts.to_vec().unwrap();
+                assert!(row[1..] == row[..row.len() - 1], "torn texts");
+                child::tell("whole");
+            }
+        }
+        "stop closing" => {
+            let own = quiet().own_attachment().open(region.path()).unwrap();
+            arm(Act::Stop);
+            drop(own);
+        }
+        "stop checking" => {
+            arm(Act::Stop);
+            is_clean(region);
+        }
+        "nameless" => {
+            let texts = SharedVec::<String>::new_in(region).unwrap();
+            child::tell("made");
+            child::listen();
+            texts.push("still ours").unwrap();
+            assert_eq!(texts.to_vec().unwrap(), ["still ours"]);
+        }
+        "stop reaping" => {
+            vector(region, "a").push(1).unwrap();
+            child::tell("ready");
+            child::listen();
+            arm(Act::Stop);
+            is_clean(region);
         }
         "stop pushing" => {
             let a = vector(region, "a");
