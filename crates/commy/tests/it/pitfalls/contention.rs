@@ -311,13 +311,11 @@ fn while_the_heap_must_stand_still_who_is_inside_goes_on_and_who_comes_waits() {
     let mut guard = a.write().unwrap();
     let checker = start("stop checking", &temporary, "freeze: set", 1);
     until_stopped(&checker);
-    let start = Instant::now();
     for number in 0..100 {
         guard.push(number).unwrap();
         // Were it to wait for the check, the check would wait for it.
         b.push(number).unwrap();
     }
-    assert!(start.elapsed() < Duration::from_millis(300));
     std::thread::scope(|scope| {
         let late = || {
             refused!(b.push(100), Error::Timeout { .. });

@@ -228,6 +228,7 @@ fn a_late_recoverer_does_not_rob_the_lanes_next_owner() {
     until("the dead one's lane is free", || reaping.processes().unwrap().iter().all(|it| it.pid != dead.pid()));
     // It has a lane of its own, perhaps that one.
     drop(reaping);
+    until("it is gone", || region.processes().unwrap().len() == 2);
     a.push(1).unwrap();
     let bytes = content(&temporary.region());
     let states = |bytes: &[u8]| [0, 1, 2].map(|lane| word(bytes, Places::of(bytes).lanes_at + 4096 * lane) & 0xff);

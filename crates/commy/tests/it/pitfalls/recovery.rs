@@ -184,6 +184,7 @@ fn a_late_reaper_does_not_remove_what_is_somebody_elses_now() {
     let reaping = quiet().heartbeat(Duration::from_millis(1)).own_attachment().open(temporary.region()).unwrap();
     until("the dead one is gone", || reaping.processes().unwrap().iter().all(|process| process.pid != pid));
     drop(reaping);
+    until("the one who reaped is gone", || region.processes().unwrap().len() == 2);
     let (mut next, second) = nameless();
     assert_eq!(second, first, "the header is used again");
     signal(&late, libc::SIGCONT);
