@@ -12,7 +12,7 @@ mod values;
 
 use crate::support::child::{self, Child};
 use crate::support::temporary::{Temporary, quiet};
-use commy::{Region, SharedVec, crash};
+use commy::{Error, Region, SharedVec, crash};
 use std::path::Path;
 
 /// Children of these tests: they prepare what `role` says, then stop or die at a point.
@@ -63,6 +63,15 @@ fn roles(role: &str, region: &Region, arm: &dyn Fn(Act)) {
         "die removing" => {
             arm(Act::Die);
             region.remove_object("a").unwrap();
+        }
+        "stop removing" => {
+            arm(Act::Stop);
+            assert!(matches!(region.remove_object("a"), Err(Error::NotFound)));
+        }
+        "stop with the directory" => {
+            region.remove_object("a").unwrap();
+            arm(Act::Stop);
+            vector(region, "b").push(1).unwrap();
         }
         "die clearing" => {
             let texts: SharedVec<String> = region.object("texts").unwrap();

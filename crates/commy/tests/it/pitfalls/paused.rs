@@ -96,6 +96,21 @@ fn an_opener_paused_while_the_name_moves_on_joins_the_file_that_has_it() {
 }
 
 #[test]
+fn a_remover_paused_until_the_header_is_somebody_elses_is_in_nobodys_way() {
+    let (temporary, region, _) = region();
+    let mut late = stopped("stop removing", &temporary, "lock: intent", 1);
+    // The name is gone, its header is the next one to be used, and the directory is locked for that.
+    let creator = stopped("stop with the directory", &temporary, "lock: word taken", 1);
+    signal(&late, libc::SIGCONT);
+    // Were it to keep the header and wait for the directory, the creator would wait for the header: a deadlock.
+    assert_eq!(late.hear().as_deref(), Some("done"), "there is nothing to remove");
+    goes_on(creator);
+    drop(late);
+    assert_eq!(vector(&region, "b").to_vec().unwrap(), [1]);
+    is_clean(&region);
+}
+
+#[test]
 fn a_creator_paused_before_it_names_its_file_replaces_nobodys() {
     let (temporary, _, _) = region();
     let child = stopped("stop creating", &temporary, "create: complete, without a name", 1);
