@@ -7,7 +7,7 @@ use crate::refused;
 use crate::support::child::{Child, End};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedVec};
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -45,14 +45,16 @@ fn a_process_paused_in_a_refill_stops_nobody() {
             ours.push("y".repeat(number % 500)).unwrap();
         }
         // So many lanes at once that each arena is somebody's first choice, the paused one's among them.
-        let all = Barrier::new(LANES);
+        let (all, turn) = (Barrier::new(LANES), Mutex::new(()));
         std::thread::scope(|scope| {
             for own in (0..LANES).map(|number| region.object::<SharedVec<String>>(&format!("own {number}")).unwrap()) {
-                let all = &all;
+                let (all, turn) = (&all, &turn);
                 scope.spawn(move || {
-                    let first = own.push("x".repeat(20));
+                    let first = own.push("x");
                     all.wait();
                     first.unwrap();
+                    // One after another: an arena that is taken is the paused one's.
+                    let _turn = turn.lock();
                     (0..300).for_each(|number| own.push("y".repeat(number)).unwrap());
                     own.clear().unwrap();
                 });
