@@ -50,7 +50,7 @@ fn a_process_paused_in_a_refill_stops_nobody() {
             for own in (0..LANES).map(|number| region.object::<SharedVec<String>>(&format!("own {number}")).unwrap()) {
                 let (all, turn) = (&all, &turn);
                 scope.spawn(move || {
-                    let first = own.push("x");
+                    let first = own.read().map(drop);
                     all.wait();
                     first.unwrap();
                     // One after another: an arena that is taken is the paused one's.
