@@ -314,6 +314,24 @@ pub fn kill_in_a_crowd(fate: &Fate) -> Option<String> {
 }
 
 #[test]
+fn what_the_last_owner_of_a_slot_left_goes_while_the_next_one_lives() {
+    let temporary = Temporary::new();
+    let region = temporary::quiet().create(temporary.region()).expect("a region");
+    let mut crowd = Child::spawn("kill_recovery::crowd", &[text(&temporary.region())]);
+    assert_eq!(crowd.hear().as_deref(), Some("1023"));
+    crowd.kill();
+    assert_eq!(crowd.wait(), End::Killed);
+    // All slots are claimed by the dead, so this one is somebody's who left objects without a name.
+    let next = temporary::quiet().own_attachment().open(temporary.region()).expect("a slot of the dead");
+    let own = SharedVec::<String>::new_in(&next).expect("an object");
+    let report = region.check().expect("a check");
+    assert!(report.is_clean(), "{report:#?}");
+    let named = region.objects().expect("names").len() as u64;
+    assert_eq!((named, report.objects), (6, 6 + 1), "the named ones, and the one of the living");
+    own.push("still there").expect("a lock");
+}
+
+#[test]
 fn slots_of_the_dead_are_reaped_by_an_opener_who_may_die_at_it() {
     let points = [("slot: dead incarnation ended, not reaped", 1), ("stage 1: undone, phases not moved", 2)];
     for (point, nth) in points.into_iter().chain([("stage 2: lane free", 1), ("slot: incarnation moved", 1)]) {

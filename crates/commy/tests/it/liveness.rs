@@ -11,6 +11,10 @@ mod threads;
 mod transactions;
 
 use crate::support::child::Child;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Looks until `holds` does. A test that fails here waits for something that never comes.
@@ -46,6 +50,20 @@ pub fn until_stopped(child: &Child) {
 pub fn stop(child: &Child) {
     signal(child, libc::SIGSTOP);
     until_stopped(child);
+}
+
+/// Does anybody hold the lock byte of process slot `slot`? Asked as anybody may: through a description of its own.
+pub fn slot_is_held(path: &Path, slot: u64) -> bool {
+    let file = File::open(path).unwrap();
+    let mut base = [0; 8];
+    file.read_exact_at(&mut base, 136).unwrap();
+    // SAFETY: a structure of integers.
+    let mut range = unsafe { std::mem::zeroed::<libc::flock>() };
+    (range.l_type, range.l_whence) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
+    (range.l_start, range.l_len) = ((u64::from_le_bytes(base) + 1 + slot) as libc::off_t, 1);
+    // SAFETY: reads and writes one `flock`.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut range) }, 0);
+    range.l_type != libc::F_UNLCK as libc::c_short
 }
 
 /// The letter of a process's state in /proc.

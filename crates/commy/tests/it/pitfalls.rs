@@ -7,11 +7,12 @@ mod memory;
 mod objects;
 mod paused;
 mod recovery;
+mod systems;
 mod values;
 
 use crate::support::child::{self, Child};
 use crate::support::temporary::{Temporary, quiet};
-use commy::{Region, SharedVec, crash};
+use commy::{Error, Region, SharedVec, crash};
 use std::path::Path;
 
 /// Children of these tests: they prepare what `role` says, then stop or die at a point.
@@ -63,6 +64,15 @@ fn roles(role: &str, region: &Region, arm: &dyn Fn(Act)) {
             arm(Act::Die);
             region.remove_object("a").unwrap();
         }
+        "stop removing" => {
+            arm(Act::Stop);
+            assert!(matches!(region.remove_object("a"), Err(Error::NotFound)));
+        }
+        "stop with the directory" => {
+            region.remove_object("a").unwrap();
+            arm(Act::Stop);
+            vector(region, "b").push(1).unwrap();
+        }
         "die clearing" => {
             let texts: SharedVec<String> = region.object("texts").unwrap();
             arm(Act::Die);
@@ -102,6 +112,58 @@ fn roles(role: &str, region: &Region, arm: &dyn Fn(Act)) {
             let texts: SharedVec<String> = region.object("texts").unwrap();
             arm(Act::Stop);
             texts.push("x".repeat(1 << 20)).unwrap();
+        }
+        "stop growing far" => {
+            let texts: SharedVec<String> = region.object("texts").unwrap();
+            arm(Act::Stop);
+            texts.push("x".repeat(40_000_000)).unwrap();
+        }
+        "stop creating" => {
+            arm(Act::Stop);
+            let new = quiet().open_or_create(region.path().with_file_name("new")).unwrap();
+            vector(&new, "a").push(7).unwrap();
+        }
+        "stop opening" => {
+            arm(Act::Stop);
+            let own = quiet().own_attachment().open(region.path()).unwrap();
+            vector(&own, "a").push(7).unwrap();
+        }
+        "read" => {
+            // One that cannot lock, or it might be stopped with a lock.
+            let reader = quiet().read_only(true).open(region.path()).unwrap();
+            let numbers: SharedVec<u64> = reader.open_object("a").unwrap();
+            let texts: SharedVec<String> = reader.open_object("texts").unwrap();
+            child::tell("ready");
+            while child::listen() == "read" {
+                let row = numbers.to_vec().unwrap();
+                assert!(row[1..] == row[..row.len() - 1], "torn numbers");
+                let row = texts.to_vec().unwrap();
+                assert!(row[1..] == row[..row.len() - 1], "torn texts");
+                child::tell("whole");
+            }
+        }
+        "stop closing" => {
+            let own = quiet().own_attachment().open(region.path()).unwrap();
+            arm(Act::Stop);
+            drop(own);
+        }
+        "stop checking" => {
+            arm(Act::Stop);
+            is_clean(region);
+        }
+        "nameless" => {
+            let texts = SharedVec::<String>::new_in(region).unwrap();
+            child::tell("made");
+            child::listen();
+            texts.push("still ours").unwrap();
+            assert_eq!(texts.to_vec().unwrap(), ["still ours"]);
+        }
+        "stop reaping" => {
+            vector(region, "a").push(1).unwrap();
+            child::tell("ready");
+            child::listen();
+            arm(Act::Stop);
+            is_clean(region);
         }
         "stop pushing" => {
             let a = vector(region, "a");

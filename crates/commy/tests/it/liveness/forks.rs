@@ -24,6 +24,7 @@ fn entry() {
             "in a transaction" => fork_in_a_transaction(&region),
             "use copies" => use_copies(&region),
             "grandchildren" => grandchildren(&region),
+            "a child dies" => a_child_dies(&region),
             other => panic!("{other}"),
         }
     });
@@ -179,7 +180,7 @@ fn a_process_forks_while_its_threads_are_busy() {
 }
 
 fn fork_in_a_transaction(region: &Region) {
-    let [a, b] = ["a", "b"].map(|name| vector(region, name));
+    let [a, b, c] = ["a", "b", "c"].map(|name| vector(region, name));
     let mut pid = 0;
     let body = |tx: &Transaction<'_>| -> Result<()> {
         assert!(tx.read(&b)?.is_empty());
@@ -187,6 +188,14 @@ fn fork_in_a_transaction(region: &Region) {
         // Not by `fork` above: G, too, comes back from the closure.
         // SAFETY: G ends right after the transaction.
         pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // What G would lock, it would lock in P's name.
+            let calls = [tx.write(&c).map(drop), tx.read(&c).map(drop), tx.write(&a).map(drop)];
+            if !calls.iter().all(|call| matches!(call, Err(Error::RolledBack))) {
+                // SAFETY: ends G.
+                unsafe { libc::_exit(2) };
+            }
+        }
         Ok(())
     };
     let result = region.transaction(body);
@@ -200,6 +209,7 @@ fn fork_in_a_transaction(region: &Region) {
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
     result.unwrap();
     assert_eq!(status, 0, "G was not told that its transaction is no transaction");
+    c.push(1).unwrap();
 }
 
 #[test]
@@ -228,6 +238,32 @@ fn use_copies(region: &Region) {
 #[test]
 fn a_forked_copy_of_a_write_guard_changes_nothing() {
     ends_well("use copies");
+}
+
+fn a_child_dies(region: &Region) {
+    let (numbers, own) = (vector(region, "numbers"), vector(region, "own"));
+    let mut guard = own.write().unwrap();
+    guard.push(1).unwrap();
+    let pid = fork(|| {
+        let mut guard = numbers.write().unwrap();
+        guard.push(2).unwrap();
+        // SAFETY: takes no pointers.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    });
+    let mut status = 0;
+    // SAFETY: writes one status word.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    assert!(libc::WIFSIGNALED(status));
+    // What G held it held in its own name: it is dead, and P is not.
+    numbers.push(3).unwrap();
+    guard.push(4).unwrap();
+    drop(guard);
+    assert_eq!((numbers.to_vec().unwrap(), own.to_vec().unwrap()), (vec![3], vec![1, 4]));
+}
+
+#[test]
+fn what_a_forked_child_held_ends_with_it_and_not_with_its_parent() {
+    ends_well("a child dies");
 }
 
 fn grandchildren(region: &Region) {

@@ -1,6 +1,6 @@
 //! A lock's holder is stopped, killed, huge, a zombie.
 
-use super::{signal, spawn, state_of, stop, until};
+use super::{signal, slot_is_held, spawn, state_of, stop, until};
 use crate::refused;
 use crate::support::child::{self, Child, End};
 use crate::support::temporary::{Temporary, quiet};
@@ -25,6 +25,7 @@ fn entry() {
             child::tell("pushed");
         }
         ["hold without leader", path] => hold_without_leader(path),
+        ["hold and share", path] => hold_and_share(path),
         other => panic!("{other:?}"),
     });
 }
@@ -69,6 +70,28 @@ fn hold_without_leader(path: &str) {
     // SAFETY: writes one status word.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
     assert_eq!(status, 0);
+}
+
+/// Holds, while another process uses the same memory, as between `vfork` and `exec`: it does not go with this one.
+fn hold_and_share(path: &str) {
+    extern "C" fn sleep(_: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: takes no pointers; ends this process should the test hang.
+        unsafe { libc::alarm(60) };
+        loop {
+            // SAFETY: as above. Nothing of the shared memory is used.
+            unsafe { libc::pause() };
+        }
+    }
+    let region = open(path);
+    let numbers = numbers(&region);
+    let mut guard = numbers.write().unwrap();
+    guard.push(7).unwrap();
+    let stack = Box::leak(vec![0u128; 4096].into_boxed_slice());
+    // SAFETY: the stack is the other process's alone, who does nothing but sleep on it.
+    let pid = unsafe { libc::clone(sleep, stack.as_mut_ptr_range().end.cast(), libc::CLONE_VM, std::ptr::null_mut()) };
+    assert!(pid > 0, "{}", std::io::Error::last_os_error());
+    child::tell(&pid.to_string());
+    child::listen();
 }
 
 fn holder(role: &str, path: &Path) -> Child {
@@ -177,6 +200,24 @@ fn the_lock_of_a_killed_holder_is_had_soon() {
 fn the_lock_of_a_killed_holder_with_much_memory_is_had_soon() {
     let (median, worst) = recovery_times("hold large", 4, true);
     assert!(median < Duration::from_millis(300) && worst < Duration::from_secs(3), "{median:?}, {worst:?}");
+}
+
+#[test]
+fn the_locks_of_the_dead_are_had_while_their_memory_is_still_there() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let numbers = numbers(&region);
+    let mut child = spawn("holders", &["hold and share", temporary.region().to_str().unwrap()]);
+    let sleeper: i32 = child.hear().unwrap().parse().unwrap();
+    child.kill();
+    numbers.push(1).unwrap();
+    assert!(slot_is_held(&temporary.region(), 1), "the kernel's lock goes with the memory, which is still there");
+    assert_eq!(numbers.to_vec().unwrap(), [1]);
+    // SAFETY: takes no pointers; the process was made by our child and sleeps, so the number is its own.
+    assert_eq!(unsafe { libc::kill(sleeper, libc::SIGKILL) }, 0);
+    until("the memory is gone", || !slot_is_held(&temporary.region(), 1));
+    assert!(region.check().unwrap().is_clean());
+    assert_eq!(region.processes().unwrap().len(), 1);
 }
 
 #[test]

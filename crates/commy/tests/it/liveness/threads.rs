@@ -19,19 +19,23 @@ fn entry() {
     });
 }
 
-/// Leaks a read and a write guard in a thread that ends; what they lend stays as it is.
+/// Leaks a write and a read guard in threads that end; what they lend stays as it is.
 fn leak(path: &str) {
     let region = quiet().lock_timeout(SHORT).open(path).unwrap();
     let handle = |name: &str| -> &'static SharedVec<u64> { Box::leak(Box::new(region.object(name).unwrap())) };
     let (read, written) = (handle("read"), handle("written"));
-    let thread = std::thread::spawn(|| {
-        let lent: &'static VecReadGuard<'static, u64> = Box::leak(Box::new(read.read().unwrap()));
+    let writer = std::thread::spawn(|| {
         let guard: &'static mut VecWriteGuard<'static, u64> = Box::leak(Box::new(written.write().unwrap()));
         guard.push(2).unwrap();
+    });
+    writer.join().unwrap();
+    // Last, and in a thread of its own: nothing but the guard keeps its lane from whoever needs one next.
+    let reader = std::thread::spawn(|| {
+        let lent: &'static VecReadGuard<'static, u64> = Box::leak(Box::new(read.read().unwrap()));
         let lent: &'static [u64] = lent;
         lent
     });
-    let lent: &'static [u64] = thread.join().unwrap();
+    let lent: &'static [u64] = reader.join().unwrap();
     // The thread and its locals are gone; nobody may change what is lent.
     refused!(read.push(9), Error::Timeout { .. });
     match written.push(9) {

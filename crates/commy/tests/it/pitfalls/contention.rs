@@ -1,12 +1,14 @@
 //! Many who want the same.
 
 use super::{is_clean, start, vector};
-use crate::liveness::{signal, stop, until};
+use crate::damaged::{Places, content, overwrite, word};
+use crate::liveness::{signal, stop, until, until_stopped};
 use crate::refused;
 use crate::support::child::{Child, End};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedHashMap, SharedVec};
 use std::os::unix::fs::FileExt;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -133,6 +135,45 @@ fn what_is_read_without_a_lock_is_never_torn() {
 }
 
 #[test]
+fn a_reader_paused_anywhere_in_a_copy_never_gives_out_half_of_it() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let numbers = vector(&region, "a");
+    let texts: SharedVec<String> = region.object("texts").unwrap();
+    let text = |round: u64| format!("{round:>60}");
+    numbers.extend(vec![0; 200_000]).unwrap();
+    texts.extend(vec![text(0); 1000]).unwrap();
+    let mut reader = start("read", &temporary, "", 0);
+    assert_eq!(reader.hear().as_deref(), Some("ready"));
+    let start = Instant::now();
+    assert!(reader.send("read"));
+    assert_eq!(reader.hear().as_deref(), Some("whole"));
+    let once = start.elapsed();
+    // Somewhere in it: the bytes that it copies are somebody else's when it goes on.
+    for round in 1..60 {
+        assert!(reader.send("read"));
+        let start = Instant::now();
+        while start.elapsed() < once * round as u32 / 60 {
+            std::hint::spin_loop();
+        }
+        stop(&reader);
+        for number in [1000 + round, 2000 + round, round] {
+            let mut guard = numbers.write().unwrap();
+            guard.clear().unwrap();
+            guard.extend(vec![number; 200_000]).unwrap();
+            drop(guard);
+            let mut guard = texts.write().unwrap();
+            guard.clear().unwrap();
+            guard.extend(vec![text(number); 1000]).unwrap();
+        }
+        signal(&reader, libc::SIGCONT);
+        assert_eq!(reader.hear().as_deref(), Some("whole"));
+    }
+    drop(reader);
+    is_clean(&region);
+}
+
+#[test]
 fn a_reader_reads_again_while_a_writer_waits_for_it() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
@@ -197,7 +238,7 @@ fn a_stopped_waiter_for_whom_the_lock_is_reserved_stops_nobody() {
     let region = quiet().create(temporary.region()).unwrap();
     let a = vector(&region, "a");
     let file = std::fs::File::open(temporary.region()).unwrap();
-    let header = super::recovery::header_of(&crate::damaged::content(&temporary.region()), "SharedVec<u64>");
+    let header = super::recovery::header_of(&content(&temporary.region()), "SharedVec<u64>");
     let is_reserved = || {
         let mut word = [0; 4];
         file.read_exact_at(&mut word, header).unwrap();
@@ -211,7 +252,12 @@ fn a_stopped_waiter_for_whom_the_lock_is_reserved_stops_nobody() {
     stop(&child);
     guard.push(1).unwrap();
     drop(guard);
+    assert!(is_reserved(), "letting go takes no other bit with it");
     let start = Instant::now();
+    a.push(3).unwrap();
+    // Whoever comes later does not take it first, at once; and the reservation ends with the next owner.
+    assert!(start.elapsed() >= Duration::from_micros(500), "{:?}", start.elapsed());
+    assert!(!is_reserved());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| a.push(3).unwrap());
@@ -221,7 +267,72 @@ fn a_stopped_waiter_for_whom_the_lock_is_reserved_stops_nobody() {
     assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for who is asleep");
     signal(&child, libc::SIGCONT);
     assert_eq!(child.hear().as_deref(), Some("done"));
-    assert_eq!(a.to_vec().unwrap(), [1, 3, 3, 2]);
+    assert_eq!(a.to_vec().unwrap(), [1, 3, 3, 3, 2]);
+}
+
+#[test]
+fn a_write_looks_only_where_readers_said_they_are() {
+    const LANES: usize = 6;
+    let temporary = Temporary::new();
+    let region = quiet().lock_timeout(Duration::from_millis(300)).create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    // So many lanes have been used, and each of them might have a reader.
+    let all = Barrier::new(LANES);
+    std::thread::scope(|scope| {
+        for _ in 0..LANES {
+            scope.spawn(|| {
+                a.push(1).unwrap();
+                all.wait();
+            });
+        }
+    });
+    let bytes = content(&temporary.region());
+    let header = super::recovery::header_of(&bytes, "SharedVec<u64>");
+    let hint = || word(&content(&temporary.region()), header + 16);
+    assert_eq!(hint(), 0);
+    // A line that says "reads" without a hint that says so: who looked at every line would find it, and wait.
+    let line = Places::of(&bytes).readers_at + 64 * (LANES as u64 - 2);
+    overwrite(&temporary.region(), &((header >> 4) << 16 | 1).to_le_bytes(), line);
+    a.push(2).unwrap();
+    overwrite(&temporary.region(), &[0; 8], line);
+    // And where a reader was once, writers do not look for ever.
+    drop(a.read().unwrap());
+    assert_ne!(hint(), 0);
+    a.push(3).unwrap();
+    assert_eq!(hint(), 0);
+    is_clean(&region);
+}
+
+#[test]
+fn while_the_heap_must_stand_still_who_is_inside_goes_on_and_who_comes_waits() {
+    let temporary = Temporary::new();
+    let region = quiet().lock_timeout(Duration::from_millis(300)).create(temporary.region()).unwrap();
+    let (a, b) = (vector(&region, "a"), vector(&region, "b"));
+    let mut guard = a.write().unwrap();
+    let checker = start("stop checking", &temporary, "freeze: set", 1);
+    until_stopped(&checker);
+    for number in 0..100 {
+        guard.push(number).unwrap();
+        // Were it to wait for the check, the check would wait for it.
+        b.push(number).unwrap();
+    }
+    std::thread::scope(|scope| {
+        let late = || {
+            refused!(b.push(100), Error::Timeout { .. });
+            refused!(b.write().map(drop), Error::Timeout { .. });
+            refused!(region.object::<SharedVec<u64>>("c").map(drop), Error::Timeout { .. });
+            refused!(SharedVec::<u64>::new_in(&region).map(drop), Error::Timeout { .. });
+            refused!(region.transaction(|tx| tx.write(&b)?.push(100)), Error::Timeout { .. });
+        };
+        scope.spawn(late).join().unwrap();
+    });
+    drop(guard);
+    signal(&checker, libc::SIGCONT);
+    let mut checker = checker;
+    assert_eq!(checker.hear().as_deref(), Some("done"));
+    b.push(100).unwrap();
+    assert_eq!((a.len().unwrap(), b.len().unwrap()), (100, 101));
+    is_clean(&region);
 }
 
 #[test]

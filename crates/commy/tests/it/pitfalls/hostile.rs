@@ -124,6 +124,30 @@ fn a_crafted_log_is_settled_before_anything_is_lent() {
 }
 
 #[test]
+fn a_crafted_log_lets_nothing_go_that_is_no_lock() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    // As bytes these are lock words which name lane 5.
+    region.object::<SharedVec<u64>>("numbers").unwrap().extend([6; 100]).unwrap();
+    drop(region);
+    let bytes = content(&temporary.region());
+    let (lane, inside) = (Places::of(&bytes).lanes_at + 5 * 4096, body(&bytes, "SharedVec<u64>") + 64);
+    let header = header_of(&bytes, "SharedVec<u64>");
+    // A committed context says that it holds a lock: in the body of the vector; in the middle of an object header.
+    for offset in [inside, header + 64, header + 128] {
+        std::fs::write(temporary.region(), &bytes).unwrap();
+        overwrite(&temporary.region(), &6u32.to_le_bytes(), offset);
+        let crafted = word(&content(&temporary.region()), offset);
+        overwrite(&temporary.region(), &1u64.to_le_bytes(), lane);
+        overwrite(&temporary.region(), &(16u64 << 8 | 3).to_le_bytes(), lane + 1216);
+        overwrite(&temporary.region(), &[1u64.to_le_bytes(), offset.to_le_bytes()].concat(), lane + 2048);
+        overwrite(&temporary.region(), &6u64.to_le_bytes(), 224);
+        refused!(quiet().open(temporary.region()), Error::Corrupt { .. });
+        assert_eq!(word(&content(&temporary.region()), offset), crafted, "what is no lock is not let go");
+    }
+}
+
+#[test]
 fn a_crafted_stamp_suppresses_no_record() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();

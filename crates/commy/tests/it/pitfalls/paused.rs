@@ -1,11 +1,13 @@
 //! A process is stopped at the worst moment: the others go on, or are told whom they wait for.
 
 use super::{is_clean, start, vector};
-use crate::liveness::{signal, until, until_stopped};
+use crate::damaged::{Places, content, word};
+use crate::liveness::{signal, slot_is_held, until, until_stopped};
 use crate::refused;
 use crate::support::child::{Child, End};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedVec};
+use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -42,6 +44,22 @@ fn a_process_paused_in_a_refill_stops_nobody() {
         for number in 0..1500 {
             ours.push("y".repeat(number % 500)).unwrap();
         }
+        // So many lanes at once that each arena is somebody's first choice, the paused one's among them.
+        let (all, turn) = (Barrier::new(LANES), Mutex::new(()));
+        std::thread::scope(|scope| {
+            for own in (0..LANES).map(|number| region.object::<SharedVec<String>>(&format!("own {number}")).unwrap()) {
+                let (all, turn) = (&all, &turn);
+                scope.spawn(move || {
+                    let first = own.read().map(drop);
+                    all.wait();
+                    first.unwrap();
+                    // One after another: an arena that is taken is the paused one's.
+                    let _turn = turn.lock();
+                    (0..300).for_each(|number| own.push("y".repeat(number)).unwrap());
+                    own.clear().unwrap();
+                });
+            }
+        });
         ours.push("z".repeat(200_000)).unwrap();
         ours.clear().unwrap();
         assert!(start.elapsed() < Duration::from_secs(20), "nobody waits for it");
@@ -49,6 +67,79 @@ fn a_process_paused_in_a_refill_stops_nobody() {
         is_clean(&region);
         assert_eq!(region.object::<SharedVec<String>>("texts").unwrap().len().unwrap(), 210);
     }
+}
+
+/// More than there are arenas.
+const LANES: usize = 9;
+
+#[test]
+fn growth_is_published_step_by_step() {
+    let (temporary, region, ours) = region();
+    let before = region.stats().unwrap().committed;
+    let child = stopped("stop growing far", &temporary, "grow: published", 1);
+    let grown = region.stats().unwrap().committed - before;
+    assert!(grown > 0 && grown <= 16 << 20, "{grown} bytes at once, of forty million wanted");
+    // The part that is there serves others meanwhile.
+    (0..5).for_each(|_| ours.push("y".repeat(1_000_000)).unwrap());
+    goes_on(child);
+    is_clean(&region);
+}
+
+#[test]
+fn an_opener_paused_while_the_name_moves_on_joins_the_file_that_has_it() {
+    let (temporary, region, _) = region();
+    let child = stopped("stop opening", &temporary, "open: open byte held", 1);
+    Region::remove(temporary.region()).unwrap();
+    let other = quiet().own_attachment().create(temporary.region()).unwrap();
+    goes_on(child);
+    assert_eq!(vector(&other, "a").to_vec().unwrap(), [7]);
+    assert!(vector(&region, "a").is_empty().unwrap(), "nobody joins a file that has lost its name");
+    is_clean(&other);
+}
+
+#[test]
+fn a_remover_paused_until_the_header_is_somebody_elses_is_in_nobodys_way() {
+    let (temporary, region, _) = region();
+    let mut late = stopped("stop removing", &temporary, "lock: intent", 1);
+    // The name is gone, its header is the next one to be used, and the directory is locked for that.
+    let creator = stopped("stop with the directory", &temporary, "lock: word taken", 1);
+    signal(&late, libc::SIGCONT);
+    // Were it to keep the header and wait for the directory, the creator would wait for the header: a deadlock.
+    assert_eq!(late.hear().as_deref(), Some("done"), "there is nothing to remove");
+    goes_on(creator);
+    drop(late);
+    assert_eq!(vector(&region, "b").to_vec().unwrap(), [1]);
+    is_clean(&region);
+}
+
+#[test]
+fn a_creator_paused_before_it_names_its_file_replaces_nobodys() {
+    let (temporary, _, _) = region();
+    let child = stopped("stop creating", &temporary, "create: complete, without a name", 1);
+    let faster = quiet().create(temporary.file("new")).unwrap();
+    vector(&faster, "a").push(1).unwrap();
+    goes_on(child);
+    assert_eq!(vector(&faster, "a").to_vec().unwrap(), [1, 7], "both are in one region");
+    is_clean(&faster);
+}
+
+#[test]
+fn a_slot_is_free_before_its_byte_is() {
+    let (temporary, region, _) = region();
+    // Process slots: ours, the child's, and the one that the child leaves.
+    let child = stopped("stop closing", &temporary, "slot: state free, byte still held", 1);
+    let slot = Places::of(&content(&temporary.region())).slots_at + 2 * 128;
+    let state = || word(&content(&temporary.region()), slot) & 0xff;
+    assert_eq!(state(), 0);
+    // Were the byte free first, somebody could claim the slot, and the leaver's store would take it from him.
+    assert!(slot_is_held(&temporary.region(), 2));
+    let third = quiet().own_attachment().open(temporary.region()).unwrap();
+    vector(&third, "a").push(1).unwrap();
+    assert_eq!(state(), 0, "it went past the slot whose byte is held");
+    goes_on(child);
+    assert!(!slot_is_held(&temporary.region(), 2));
+    drop(third);
+    is_clean(&region);
 }
 
 #[test]
@@ -95,10 +186,12 @@ fn a_process_paused_while_it_grows_the_region_stops_nobody() {
         for number in 0..10 {
             ours.push("y".repeat(1_000_000 + number)).unwrap();
         }
+        // There is room below what is in use: it needs no growth any more, and what it publishes late takes none back.
+        assert!((0..9).all(|at| ours.set(at, "short").unwrap()));
         goes_on(child);
         let texts: SharedVec<String> = region.object("texts").unwrap();
         assert!(texts.get(0).unwrap().unwrap().bytes().all(|byte| byte == b'x'));
-        assert!((0..10).all(|at| ours.get(at).unwrap().unwrap().len() == 1_000_000 + at));
+        assert_eq!(ours.get(9).unwrap().unwrap().len(), 1_000_009);
         is_clean(&region);
     }
 }
@@ -148,13 +241,18 @@ fn a_late_recoverer_does_not_rob_the_lanes_next_owner() {
     dead.kill();
     until_stopped(&late);
     // It knows that the holder is dead. Before it says so, somebody else recovers, and the lane gets a new owner.
-    a.push(1).unwrap();
     let reaping = quiet().heartbeat(Duration::from_millis(1)).own_attachment().open(temporary.region()).unwrap();
     until("the dead one's lane is free", || reaping.processes().unwrap().iter().all(|it| it.pid != dead.pid()));
-    let lanes = region.stats().unwrap().lanes;
+    // It has a lane of its own, perhaps that one.
+    drop(reaping);
+    until("it is gone", || region.processes().unwrap().len() == 2);
+    a.push(1).unwrap();
+    let bytes = content(&temporary.region());
+    let states = |bytes: &[u8]| [0, 1, 2].map(|lane| word(bytes, Places::of(bytes).lanes_at + 4096 * lane) & 0xff);
+    assert_eq!(states(&bytes), [1, 0, 1], "ours, the dead one's, the late one's");
     let mut next = start("hold", &temporary, "", 0);
     assert_eq!(next.hear().as_deref(), Some("held"));
-    assert_eq!(region.stats().unwrap().lanes, lanes + 1);
+    assert_eq!(states(&content(&temporary.region())), [1, 1, 1]);
     signal(&late, libc::SIGCONT);
     until("the late one looks again", || {
         region.processes().unwrap().iter().any(|process| process.pid == late.pid() && process.waits_for.is_some())

@@ -2,9 +2,15 @@
 
 use super::{die, is_clean, start, vector};
 use crate::damaged::{Places, content, overwrite, word};
+use crate::liveness::{signal, until, until_stopped};
 use crate::refused;
+use crate::support::child::End;
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedVec};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -14,7 +20,8 @@ fn a_waiter_does_not_pay_for_what_the_dead_left_to_free() {
     let texts: SharedVec<String> = region.object("texts").unwrap();
     texts.extend((0..150_000).map(|number| format!("{number:>40}"))).unwrap();
     let full = region.stats().unwrap().allocated;
-    die("die clearing", &temporary, "raze: a string returned", 3);
+    // With the lock in its hands: whoever gets that next recovers.
+    die("die clearing", &temporary, "commit: committed, words held", 1);
     let start = Instant::now();
     texts.push("first").unwrap();
     let waited = start.elapsed();
@@ -27,6 +34,165 @@ fn a_waiter_does_not_pay_for_what_the_dead_left_to_free() {
     assert!(region.stats().unwrap().allocated < full / 10, "now it is done");
     println!("the lock after {waited:?}, all freed after {all:?}");
     assert!(waited < Duration::from_millis(500) && waited < all);
+}
+
+/// A word of a region's file, in memory as the library has it.
+struct SharedWord {
+    page: *mut u8,
+    within: usize,
+}
+
+// SAFETY: used as an atomic only.
+unsafe impl Sync for SharedWord {}
+
+impl SharedWord {
+    fn of(temporary: &Temporary, offset: u64) -> SharedWord {
+        let file = File::options().read(true).write(true).open(temporary.region()).unwrap();
+        let (start, within) = (offset / 4096 * 4096, (offset % 4096) as usize);
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let (descriptor, start) = (file.as_raw_fd(), start as libc::off_t);
+        // SAFETY: a new mapping of one page of the file, wherever there is room.
+        let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, libc::MAP_SHARED, descriptor, start) };
+        assert_ne!(page, libc::MAP_FAILED);
+        SharedWord { page: page.cast(), within }
+    }
+
+    fn get(&self) -> &AtomicU32 {
+        // SAFETY: inside of the page, aligned, and mapped as long as `self` lives.
+        unsafe { AtomicU32::from_ptr(self.page.add(self.within).cast()) }
+    }
+
+    /// Sleeps in a futex class while the word is `seen`, until a wake comes; false: none did.
+    fn is_woken(&self, seen: u32, class: u32) -> bool {
+        let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: writes one `timespec`.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut end) };
+        end.tv_sec += 20;
+        let nobody = std::ptr::null::<u32>();
+        // SAFETY: the word and the `timespec` live longer than the call.
+        let result = unsafe {
+            let word = self.get().as_ptr();
+            libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT_BITSET, seen, &raw const end, nobody, class)
+        };
+        result == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN)
+    }
+}
+
+impl Drop for SharedWord {
+    fn drop(&mut self) {
+        // SAFETY: the page mapped in `of`.
+        unsafe { libc::munmap(self.page.cast(), 4096) };
+    }
+}
+
+/// The bit and the futex class of those who wait for a change of an object. See the lock word in ARCHITECTURE.md.
+const CHANGE: u32 = 1 << 17;
+const CHANGE_CLASS: u32 = 4;
+
+#[test]
+fn a_wake_that_the_dead_owed_comes_from_recovery() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    let header = header_of(&content(&temporary.region()), "SharedVec<u64>");
+    let [lock, change] = [0, 4].map(|at| SharedWord::of(&temporary, header + at));
+    let woken_by = |what: &dyn Fn()| {
+        let seen = change.get().load(Ordering::SeqCst);
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| change.is_woken(seen, CHANGE_CLASS));
+            what();
+            sleeper.join().unwrap()
+        })
+    };
+    // The lock was free again when its holder died, so nobody meets the dead there; the sleeper would sleep on.
+    lock.get().fetch_or(CHANGE, Ordering::SeqCst);
+    let dies_before_waking = || {
+        die("die pushing", &temporary, "release: word free, nobody woken", 1);
+        is_clean(&region);
+    };
+    assert!(woken_by(&dies_before_waking), "nobody woke who waits for a change");
+    lock.get().fetch_and(!CHANGE, Ordering::SeqCst);
+    // A waiter dies; perhaps the wake that went to it was meant for somebody else.
+    let mut waiter = start("stop pushing", &temporary, "never", 1);
+    assert_eq!(waiter.hear().as_deref(), Some("ready"));
+    let guard = a.write().unwrap();
+    assert!(waiter.send("push"));
+    until("it waits", || {
+        region.processes().unwrap().iter().any(|process| process.pid == waiter.pid() && process.waits_for.is_some())
+    });
+    waiter.kill();
+    assert_eq!(waiter.wait(), End::Killed);
+    drop(guard);
+    assert!(woken_by(&|| is_clean(&region)), "nobody woke who waits beside the dead");
+    assert_eq!(a.to_vec().unwrap(), [7]);
+}
+
+#[test]
+fn a_lock_word_that_names_nobody_is_damage_and_not_waited_for() {
+    let temporary = Temporary::new();
+    let region = quiet().lock_timeout(Duration::from_secs(20)).create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    a.push(1).unwrap();
+    let header = header_of(&content(&temporary.region()), "SharedVec<u64>");
+    let start = Instant::now();
+    // A lane that nobody has; one that there is not yet; one that there never is.
+    for lane in [9u16, 1000, 60_000] {
+        overwrite(&temporary.region(), &(lane + 1).to_le_bytes(), header);
+        refused!(a.push(2), Error::Corrupt { .. });
+        refused!(a.read().map(drop), Error::Corrupt { .. });
+        overwrite(&temporary.region(), &[0; 2], header);
+    }
+    assert!(start.elapsed() < Duration::from_secs(10));
+    a.push(2).unwrap();
+    is_clean(&region);
+}
+
+/// The header of the one object of this schema that has no name.
+fn nameless_header(bytes: &[u8], schema: &str) -> u64 {
+    let places = Places::of(bytes);
+    let is_one = |at: &u64| {
+        let (owner, block, len) = (word(bytes, at + 32), word(bytes, at + 40), word(bytes, at + 48));
+        let fits = owner != 0 && block >= places.heap_at && len < 1000 && block + len <= places.committed_end;
+        fits && bytes[block as usize..(block + len) as usize].ends_with(schema.as_bytes())
+    };
+    let mut found = (places.heap_at..places.committed_end - 192).step_by(64).filter(is_one);
+    let header = found.next().unwrap_or_else(|| panic!("no nameless {schema}"));
+    assert_eq!(found.next(), None);
+    header
+}
+
+#[test]
+fn a_late_reaper_does_not_remove_what_is_somebody_elses_now() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    vector(&region, "a");
+    let nameless = || {
+        let mut child = start("nameless", &temporary, "", 0);
+        assert_eq!(child.hear().as_deref(), Some("made"));
+        (child, nameless_header(&content(&temporary.region()), "SharedVec<String>"))
+    };
+    let (mut dead, first) = nameless();
+    let mut late = start("stop reaping", &temporary, "lock: intent", 1);
+    assert_eq!(late.hear().as_deref(), Some("ready"));
+    dead.kill();
+    let pid = dead.pid();
+    assert_eq!(dead.wait(), End::Killed);
+    assert!(late.send("reap"));
+    until_stopped(&late);
+    // It has seen that the object's owner is dead and is about to lock it. Somebody else reaps, and the same header in
+    // the same process slot becomes the object of somebody who lives.
+    let reaping = quiet().heartbeat(Duration::from_millis(1)).own_attachment().open(temporary.region()).unwrap();
+    until("the dead one is gone", || reaping.processes().unwrap().iter().all(|process| process.pid != pid));
+    drop(reaping);
+    until("the one who reaped is gone", || region.processes().unwrap().len() == 2);
+    let (mut next, second) = nameless();
+    assert_eq!(second, first, "the header is used again");
+    signal(&late, libc::SIGCONT);
+    assert_eq!(late.hear().as_deref(), Some("done"));
+    assert!(next.send("go on"));
+    assert_eq!(next.hear().as_deref(), Some("done"), "its object is still there");
+    drop((late, next));
+    is_clean(&region);
 }
 
 #[test]
@@ -189,4 +355,28 @@ fn after_a_crash_of_the_machine_a_damaged_region_is_found_out_at_opening() {
     overwrite(&temporary.region(), &[0x55; 16], 232);
     let region = Region::open(temporary.region()).unwrap();
     assert_eq!(region.object::<SharedVec<String>>("texts").unwrap().len().unwrap(), 100);
+}
+
+#[test]
+fn a_copy_with_holes_gets_its_storage_when_it_is_opened() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    vector(&region, "a").reserve(1_000_000).unwrap();
+    drop(region);
+    // As a copier does that leaves out what is zero. A store into a hole would be a signal once the disk is full.
+    let bytes = content(&temporary.region());
+    let copy = temporary.file("copy");
+    let file = File::create_new(&copy).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+    for (number, page) in bytes.chunks(4096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0)) {
+        file.write_all_at(page, number as u64 * 4096).unwrap();
+    }
+    let places = Places::of(&bytes);
+    let heap = places.committed_end - places.heap_at;
+    let storage = || file.metadata().unwrap().blocks() * 512;
+    assert!(heap > 8_000_000 && storage() < heap / 2, "{} of {heap}", storage());
+    let copied = quiet().open(&copy).unwrap();
+    assert!(storage() >= heap, "{} of {heap}", storage());
+    vector(&copied, "a").push(1).unwrap();
+    is_clean(&copied);
 }

@@ -7,6 +7,7 @@ use commy::{
     BoxWriteGuard, Error, HashMapReadGuard, HashMapWriteGuard, Plain, Region, SharedBox, SharedHashMap, SharedString,
     SharedVec, StringWriteGuard, VecIter, VecReadGuard, VecWriteGuard,
 };
+use std::mem::offset_of;
 
 /// Compiles only if the type is neither `Send` nor `Sync`: otherwise `some` would mean two things.
 macro_rules! stays_with_its_thread {
@@ -93,6 +94,20 @@ fn padding_never_reaches_the_file_nor_tells_keys_apart() {
     drop((vector, map, one, region));
     let bytes = crate::damaged::content(&temporary.region());
     assert!(!bytes.windows(4).any(|window| window == [0xa5; 4]), "bytes of this process are in the file");
+}
+
+#[test]
+fn a_tuple_is_described_as_it_lies_in_memory() {
+    type Mixed = (u8, u64, u8);
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let one: SharedBox<Mixed> = region.object("one").unwrap();
+    one.set((1, u64::MAX, 2)).unwrap();
+    // Where the fields of a tuple are is the compiler's choice, and another compiler may choose otherwise.
+    let [a, b, c] = [offset_of!(Mixed, 0), offset_of!(Mixed, 1), offset_of!(Mixed, 2)];
+    let schema = format!("SharedBox<(u8 @{a}, u64 @{b}, u8 @{c})#{}>", size_of::<Mixed>());
+    assert_eq!(region.objects().unwrap()[0].schema, schema);
+    assert_eq!(one.get().unwrap(), (1, u64::MAX, 2));
 }
 
 #[test]
