@@ -48,6 +48,11 @@ pub use containers::{
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};
 pub use error::{Error, Holder, Result};
 
+/// What the README shows compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::containers::plain::{checked_align, copy_bytes, field_is_valid, field_mut};

@@ -1,7 +1,9 @@
 //! Guards of `SharedVec`.
 
 use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut, Index, IndexMut};
+use std::ops::{
+    Deref, DerefMut, Index, IndexMut, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive,
+};
 
 use super::value::{Store, Value, take_locked};
 use super::vec::{pop_in, push_in, set_in, slot_size, truncate_in};
@@ -424,3 +426,40 @@ impl<T: Plain> IndexMut<usize> for VecWriteGuard<'_, T> {
         }
     }
 }
+
+/// Ranges, as slices have them.
+macro_rules! index_ranges {
+    ($($range:ty),*) => {$(
+        impl<T: Plain> Index<$range> for VecReadGuard<'_, T> {
+            type Output = [T];
+
+            fn index(&self, range: $range) -> &[T] {
+                &self.deref()[range]
+            }
+        }
+
+        impl<T: Plain> Index<$range> for VecWriteGuard<'_, T> {
+            type Output = [T];
+
+            fn index(&self, range: $range) -> &[T] {
+                &self.deref()[range]
+            }
+        }
+
+        /// # Panics
+        /// Beyond the end; when the region has no room for the log (the guard is then rolled back).
+        impl<T: Plain> IndexMut<$range> for VecWriteGuard<'_, T> {
+            fn index_mut(&mut self, range: $range) -> &mut [T] {
+                &mut self.deref_mut()[range]
+            }
+        }
+    )*};
+}
+index_ranges!(
+    Range<usize>,
+    RangeFrom<usize>,
+    RangeTo<usize>,
+    RangeInclusive<usize>,
+    RangeToInclusive<usize>,
+    RangeFull
+);

@@ -225,7 +225,7 @@ impl Object {
             if !context.has_room(RESERVE) {
                 enter(&self.attachment, lane, context)?;
             }
-            context.lock_word(header)?;
+            context.lock_word(header, lock::Waiting::reader)?;
             let published = self.check_generation().and_then(|()| lock::publish(lane.actor, header));
             crash_point!("read: published, word held");
             context.unlock_last(header);

@@ -186,7 +186,7 @@ impl<'r> Transaction<'r> {
         }
         let published = self.guard.with(|context| {
             enter(self.attachment, self.guard.lane(), context)?;
-            context.lock_word(header)?;
+            context.lock_word(header, lock::Waiting::reader)?;
             let published = object.check_generation().and_then(|()| match lock::publish(actor, header) {
                 // More objects than a lane can publish: the word itself stays ours.
                 Err(Error::Exhausted { .. }) => Ok(None),

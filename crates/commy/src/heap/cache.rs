@@ -100,6 +100,7 @@ fn lock_some_arena(actor: &Actor, inner: &mut Inner) -> Result<u64> {
         let left = actor.me.timeout.saturating_sub(start.elapsed());
         match inner.lock_arena(arena, left.min(TURN)) {
             Err(Error::Timeout { .. }) if left > TURN => {}
+            Err(Error::Timeout { holder, .. }) => return Err(Error::Timeout { holder, waited: start.elapsed() }),
             locked => return locked.map(|()| index),
         }
     }

@@ -249,7 +249,7 @@ impl Context {
     /// As `lock`, for an object that this lane reads `own_reads` times itself.
     #[inline(always)]
     pub(crate) fn lock_over_reads(&mut self, header: &ObjectHeader, own_reads: u64) -> Result<()> {
-        self.lock_word(header)?;
+        self.lock_word(header, Waiting::new)?;
         if header.hint.load(Ordering::SeqCst) != 0 {
             self.drain(header, own_reads)?;
         }
@@ -271,9 +271,9 @@ impl Context {
         Ok(())
     }
 
-    /// Records the intent and takes the word.
+    /// Records the intent and takes the word; `waiting` says how it is waited for.
     #[inline(always)]
-    pub(crate) fn lock_word(&mut self, header: &ObjectHeader) -> Result<()> {
+    pub(crate) fn lock_word(&mut self, header: &ObjectHeader, waiting: fn() -> Waiting) -> Result<()> {
         if lock::owner_of(&header.word) == self.lock_id {
             self.mark_idle();
             return Err(Error::Deadlock);
@@ -281,7 +281,7 @@ impl Context {
         self.append(Kind::Held, 0, self.space.offset_of(header), std::ptr::null(), 0);
         crash_point!("lock: intent");
         if !lock::try_lock(&header.word, self.lock_id) {
-            self.wait_for(header)?;
+            self.wait_for(header, waiting())?;
         }
         crash_point!("lock: word taken");
         self.held += 1;
@@ -290,9 +290,9 @@ impl Context {
     }
 
     #[cold]
-    fn wait_for(&mut self, header: &ObjectHeader) -> Result<()> {
+    fn wait_for(&mut self, header: &ObjectHeader, mut waiting: Waiting) -> Result<()> {
         let offset = self.actor.space.offset_of(header);
-        let taken = recover::acquire(self.actor, &header.word, offset, &mut Waiting::new());
+        let taken = recover::acquire(self.actor, &header.word, offset, &mut waiting);
         taken.inspect_err(|_| self.drop_newest())
     }
 

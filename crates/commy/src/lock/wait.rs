@@ -38,6 +38,8 @@ pub(crate) struct Waiting {
     probed: Option<Instant>,
     /// Whom we waited for at the last look, and how many contexts its lane had begun by then.
     seen: Option<(u32, u64)>,
+    /// Counts as old from the beginning.
+    eager: bool,
     reserved_since: Option<Instant>,
     walked: Option<Instant>,
     slept: bool,
@@ -45,7 +47,27 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) const fn new() -> Waiting {
-        Waiting { started: None, probed: None, seen: None, reserved_since: None, walked: None, slept: false }
+        Waiting {
+            started: None,
+            probed: None,
+            seen: None,
+            eager: false,
+            reserved_since: None,
+            walked: None,
+            slept: false,
+        }
+    }
+
+    /// For a read, which reserves the word before it first sleeps: between writers that hardly sleep it would not even get
+    /// a processor (a kernel that lets a running task finish its slice runs it after 4 ms). Writers do not: the word
+    /// would go from sleeper to sleeper.
+    pub(crate) const fn reader() -> Waiting {
+        Waiting { eager: true, ..Waiting::new() }
+    }
+
+    /// Has it waited long enough to reserve the word?
+    fn is_aged(&mut self) -> bool {
+        self.eager || self.elapsed() >= AGED
     }
 
     fn elapsed(&mut self) -> Duration {
@@ -166,7 +188,7 @@ pub(crate) fn wait_for_word(
             std::hint::spin_loop();
             continue;
         }
-        let aged = waiting.elapsed() >= AGED;
+        let aged = waiting.is_aged();
         let wanted = if owner != 0 && aged { seen | WAITERS | RESERVED } else { seen | WAITERS };
         let class = if aged { lock_class::AGED } else { lock_class::LOCK };
         if wanted != seen && word.compare_exchange(seen, wanted, Ordering::SeqCst, Ordering::Relaxed).is_err() {
@@ -187,7 +209,7 @@ impl Waiting {
             return true;
         }
         let stale = self.reserved_since.get_or_insert_with(Instant::now).elapsed() >= RESERVATION_LIFE;
-        stale || self.elapsed() >= AGED
+        stale || self.is_aged()
     }
 }
 

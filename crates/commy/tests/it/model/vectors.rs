@@ -1,6 +1,7 @@
 //! `SharedVec` beside `Vec`.
 
 use super::harness::{self, Model};
+use crate::support::temporary::{Temporary, quiet};
 use commy::{Result, SharedVec, Store, Value, VecReadGuard, VecWriteGuard};
 use proptest::prelude::*;
 use std::fmt::Debug;
@@ -240,4 +241,22 @@ fn a_vector_of_texts_is_a_vec() {
 #[test]
 fn a_vector_of_optional_texts_is_a_vec() {
     harness::run::<Vectors<Option<String>>>(32);
+}
+
+#[test]
+fn guards_are_indexed_as_slices_are() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let numbers: SharedVec<u32> = region.object("numbers").unwrap();
+    numbers.extend(0..10).unwrap();
+    let guard = numbers.read().unwrap();
+    assert_eq!((&guard[..3], &guard[7..], &guard[2..=3]), (&[0, 1, 2][..], &[7, 8, 9][..], &[2, 3][..]));
+    assert_eq!((guard[4], guard[..].len()), (4, 10));
+    drop(guard);
+    let mut guard = numbers.write().unwrap();
+    guard[1..4].fill(77);
+    guard[0] = 5;
+    assert_eq!(guard[..=4], [5, 77, 77, 77, 4]);
+    guard.rollback();
+    assert_eq!(numbers.to_vec().unwrap(), (0..10).collect::<Vec<_>>());
 }
