@@ -42,8 +42,9 @@ pub use containers::plain::Plain;
 pub use containers::schema::{Field, Schema, SchemaKind, Variant};
 pub use containers::{
     BoxReadGuard, BoxWriteGuard, Container, Entry, HashMapReadGuard, HashMapWriteGuard, Iter, Key, Lookup,
-    OccupiedEntry, SharedBox, SharedHashMap, SharedString, SharedVec, Store, StoreKey, StringReadGuard,
-    StringWriteGuard, VacantEntry, Value, VecIter, VecReadGuard, VecWriteGuard,
+    OccupiedEntry, SharedBox, SharedHashMap, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, StringReadGuard,
+    StringWriteGuard, VacantEntry, Value, VecDequeIter, VecDequeReadGuard, VecDequeWriteGuard, VecIter, VecReadGuard,
+    VecWriteGuard,
 };
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};
 pub use error::{Error, Holder, Result};

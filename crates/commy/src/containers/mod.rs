@@ -10,6 +10,8 @@ pub(crate) mod schema;
 mod string;
 mod value;
 mod vec;
+mod vec_deque;
+mod vec_deque_guard;
 mod vec_guard;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
@@ -19,6 +21,8 @@ pub use key::{Key, Lookup, StoreKey};
 pub use string::{SharedString, StringReadGuard, StringWriteGuard};
 pub use value::{Store, Value};
 pub use vec::SharedVec;
+pub use vec_deque::SharedVecDeque;
+pub use vec_deque_guard::{VecDequeIter, VecDequeReadGuard, VecDequeWriteGuard};
 pub use vec_guard::{VecIter, VecReadGuard, VecWriteGuard};
 
 use crate::Result;

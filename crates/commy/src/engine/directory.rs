@@ -342,7 +342,7 @@ pub(super) fn describe(object: &Object) -> Result<(Descriptor, u64, u64)> {
         let (len, capacity) = (raw.len.peek(), raw.capacity.peek());
         Some(descriptor.map(|descriptor| {
             let stride = match descriptor.shape.kind {
-                ContainerKind::HashMap => 16 + 16 * descriptor.shape.slot_size,
+                kind if kind.is_table() => 16 + 16 * descriptor.shape.slot_size,
                 _ => descriptor.shape.slot_size.max(1),
             };
             (descriptor, len, capacity.saturating_mul(stride))

@@ -4,6 +4,7 @@
 //! holds it; every pointer it hands out is valid until that context ends or the container changes.
 
 mod bytes;
+mod deque;
 mod descriptor;
 mod finish;
 mod hash;
@@ -14,6 +15,7 @@ mod table;
 mod vector;
 
 pub(crate) use bytes::{Content, copy_out_content, same_content};
+pub(crate) use deque::{Deque, place_in_deque};
 pub(crate) use descriptor::read_descriptor;
 pub(crate) use finish::{detach, finish};
 pub(crate) use hash::hash_bytes;

@@ -35,6 +35,12 @@ pub struct Tail {
 impl Tail {
     pub(crate) const NONE: Tail = Tail { next: std::ptr::null_mut(), left: 0 };
 
+    /// `left` free slots at `next`, which continue the container in order.
+    #[inline(always)]
+    pub(super) fn new(next: *mut u8, left: u64) -> Tail {
+        Tail { next, left }
+    }
+
     /// Writes one more plain value and makes it live; false: ask the slow way.
     #[inline(always)]
     pub(crate) fn push<T: Plain>(&mut self, raw: &RawHeader, value: &T) -> bool {

@@ -16,6 +16,11 @@ fn vectors_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn deques_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::deques());
+}
+
+#[test]
 fn boxes_survive_a_kill_at_every_point() {
     kill_all(&catalogue::boxes());
 }

@@ -1,9 +1,10 @@
 //! Objects together with their std twins: how to fill them, look at them, and let a survivor leave a mark in them.
 
 use commy::{
-    Error, Key, Plain, Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec, Store, StoreKey, Value,
+    Error, Key, Plain, Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec, SharedVecDeque, Store,
+    StoreKey, Value,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
 /// A write to one object.
@@ -149,6 +150,41 @@ impl<T: Value + Store<T> + Sample> World for SharedVec<T> {
 
     fn mark_twin(twin: &mut Vec<T>) {
         twin.push(T::sample(MARK));
+    }
+}
+
+impl<T: Value + Store<T> + Sample> World for SharedVecDeque<T> {
+    type Twin = VecDeque<T>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    /// The first half stands at the end of the ring, the second at its beginning.
+    fn fill(&self, twin: &VecDeque<T>) -> Result<()> {
+        self.clear()?;
+        self.reserve(twin.len())?;
+        let half = twin.len() / 2;
+        self.extend(twin.iter().skip(half).cloned())?;
+        twin.iter().take(half).rev().try_for_each(|value| self.push_front(value.clone()))
+    }
+
+    fn look(&self) -> Result<VecDeque<T>> {
+        let values = self.to_vec()?;
+        assert_eq!(self.len()?, values.len());
+        Ok(values.into())
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.push_back(T::sample(MARK)))]
+    }
+
+    fn mark_twin(twin: &mut VecDeque<T>) {
+        twin.push_back(T::sample(MARK));
     }
 }
 

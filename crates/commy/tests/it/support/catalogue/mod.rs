@@ -1,12 +1,14 @@
 //! All operations that children are killed in, by group.
 
 mod boxes_and_texts;
+mod deques;
 mod engine;
 mod maps;
 mod several;
 mod vectors;
 
 pub use boxes_and_texts::{boxes, strings};
+pub use deques::deques;
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
 pub use several::{guards, transactions};
@@ -18,7 +20,8 @@ use super::scenario::Scenario;
 type Group = (&'static [&'static str], fn() -> Vec<Scenario>);
 
 const GROUPS: &[Group] = &[
-    (&["SharedVec", "long SharedVec"], vectors),
+    (&["SharedVecDeque", "long SharedVecDeque"], deques),
+    (&["SharedVec<", "long SharedVec:"], vectors),
     (&["SharedBox"], boxes),
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),
