@@ -13,6 +13,7 @@ mod vec;
 mod vec_deque;
 mod vec_deque_guard;
 mod vec_guard;
+mod waiting;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
 pub use hash_map::SharedHashMap;

@@ -58,6 +58,12 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// The version that the try began with.
+    #[inline(always)]
+    pub(crate) fn version(&self) -> u64 {
+        self.before
+    }
+
     /// Has nothing been written since the try began? Asked before a copy is trusted: before an allocation of its
     /// length, an error, a panic.
     #[inline(always)]
@@ -138,6 +144,17 @@ impl Object {
             Err(error) => Err(error),
         };
         attempt.holds().then_some(result)
+    }
+
+    /// As [`peek`](Self::peek), without waiting for anybody. `None`: no try has succeeded.
+    pub(crate) fn attempt<R>(
+        &self,
+        mut copy: impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>,
+    ) -> Option<Result<R>> {
+        (0..TRIES).find_map(|_| {
+            std::hint::spin_loop();
+            self.try_peek(&mut copy)
+        })
     }
 
     #[cold]
