@@ -4,6 +4,8 @@
 mod boxed;
 mod hash_map;
 mod hash_map_guard;
+mod hash_set;
+mod hash_set_guard;
 mod key;
 pub(crate) mod plain;
 pub(crate) mod schema;
@@ -18,6 +20,8 @@ mod waiting;
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
 pub use hash_map::SharedHashMap;
 pub use hash_map_guard::{Entry, HashMapReadGuard, HashMapWriteGuard, Iter, OccupiedEntry, VacantEntry};
+pub use hash_set::SharedHashSet;
+pub use hash_set_guard::{HashSetReadGuard, HashSetWriteGuard, SetIter, SetLike};
 pub use key::{Key, Lookup, StoreKey};
 pub use string::{SharedString, StringReadGuard, StringWriteGuard};
 pub use value::{Store, Value};

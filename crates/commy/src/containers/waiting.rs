@@ -6,7 +6,7 @@ use super::key::Key;
 use super::value::{Store, Value, take_torn};
 use super::vec::slot_size;
 use super::vec_deque::{Side, pop_in, push_in, queue, take_range_in, unless_full};
-use super::{Container, SharedBox, SharedHashMap, SharedString, SharedVec, SharedVecDeque};
+use super::{Container, SharedBox, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque};
 use crate::Result;
 use crate::raw::place_in_vector;
 
@@ -43,6 +43,7 @@ changes! {
     [T: Value + Store<T> + Default] SharedBox<T>;
     [] SharedString;
     [K: Key, V: Value] SharedHashMap<K, V>;
+    [K: Key] SharedHashSet<K>;
 }
 
 impl<T: Value + Store<T> + Default> SharedBox<T> {

@@ -36,6 +36,11 @@ fn maps_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn sets_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::sets());
+}
+
+#[test]
 fn transactions_survive_a_kill_at_every_point() {
     kill_all(&catalogue::transactions());
 }

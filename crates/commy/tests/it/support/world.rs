@@ -1,10 +1,10 @@
 //! Objects together with their std twins: how to fill them, look at them, and let a survivor leave a mark in them.
 
 use commy::{
-    Error, Key, Plain, Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec, SharedVecDeque, Store,
-    StoreKey, Value,
+    Error, Key, Plain, Region, Result, SharedBox, SharedHashMap, SharedHashSet, SharedString, SharedVec,
+    SharedVecDeque, Store, StoreKey, Value,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 
 /// A write to one object.
@@ -118,6 +118,11 @@ pub fn samples<T: Sample>(count: u64) -> Vec<T> {
 /// Entries with keys and values `0 .. count`.
 pub fn entries<K: Sample + Ord, V: Sample>(count: u64) -> BTreeMap<K, V> {
     (0..count).map(|number| (K::sample(number), V::sample(number))).collect()
+}
+
+/// The set of `sample(0) .. sample(count)`.
+pub fn members<K: Sample + Ord>(count: u64) -> BTreeSet<K> {
+    (0..count).map(K::sample).collect()
 }
 
 const MARK: u64 = 999;
@@ -279,6 +284,37 @@ where
 
     fn mark_twin(twin: &mut BTreeMap<K, V>) {
         twin.insert(K::sample(MARK), V::sample(MARK));
+    }
+}
+
+impl<K: Key + StoreKey<K> + Sample + Ord + std::hash::Hash> World for SharedHashSet<K> {
+    type Twin = BTreeSet<K>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &BTreeSet<K>) -> Result<()> {
+        self.clear()?;
+        self.extend(twin.clone())
+    }
+
+    fn look(&self) -> Result<BTreeSet<K>> {
+        let set = self.to_set()?;
+        assert_eq!(self.len()?, set.len());
+        Ok(set.into_iter().collect())
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.insert(K::sample(MARK)).map(drop))]
+    }
+
+    fn mark_twin(twin: &mut BTreeSet<K>) {
+        twin.insert(K::sample(MARK));
     }
 }
 

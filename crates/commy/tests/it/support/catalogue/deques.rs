@@ -262,7 +262,7 @@ fn long_deques() -> Vec<Scenario> {
             },
         ),
         silent::<SharedVecDeque<String>>("long SharedVecDeque: texts for which there is no room", items(5), |q, _| {
-            let text = || "0123456789".repeat(30_000);
+            let text = || "0123456789".repeat(40_000);
             let result = q.extend((0..5).map(|_| text()));
             assert!(matches!(result, Err(Error::OutOfSpace { .. })), "{result:?}");
             // One after the other, until the n-th finds no room: it leaves the queue as it was.
@@ -273,11 +273,11 @@ fn long_deques() -> Vec<Scenario> {
                 _ => guard.push_front(text()).is_ok(),
             });
             let pushed = pushed.count();
-            assert!(pushed < 5 && guard.len() == 5 + pushed, "{pushed}");
+            assert!((1..3).contains(&pushed) && guard.len() == 5 + pushed, "{pushed}");
             assert!(guard.set(1, text()).is_err());
             assert_eq!(guard.len(), 5 + pushed);
             for _ in 0..pushed {
-                let index = guard.iter().position(|value| value.len() == 300_000).ok_or(Error::NotFound)?;
+                let index = guard.iter().position(|value| value.len() == 400_000).ok_or(Error::NotFound)?;
                 guard.remove(index)?;
             }
             Ok(())

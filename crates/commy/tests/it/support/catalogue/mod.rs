@@ -4,6 +4,7 @@ mod boxes_and_texts;
 mod deques;
 mod engine;
 mod maps;
+mod sets;
 mod several;
 mod vectors;
 
@@ -11,6 +12,7 @@ pub use boxes_and_texts::{boxes, strings};
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
+pub use sets::sets;
 pub use several::{guards, transactions};
 pub use vectors::vectors;
 
@@ -25,6 +27,7 @@ const GROUPS: &[Group] = &[
     (&["SharedBox"], boxes),
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),
+    (&["SharedHashSet"], sets),
     (&["transaction"], transactions),
     (&["two guards", "a "], guards),
     (&["objects"], objects),
