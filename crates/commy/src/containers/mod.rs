@@ -2,6 +2,8 @@
 //! atomic change.
 
 mod boxed;
+mod counter;
+mod gauge;
 mod hash_map;
 mod hash_map_guard;
 mod hash_set;
@@ -18,6 +20,8 @@ mod vec_guard;
 mod waiting;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
+pub use counter::{CounterReadGuard, CounterWriteGuard, SharedCounter};
+pub use gauge::{GaugeReadGuard, GaugeWriteGuard, SharedGauge};
 pub use hash_map::SharedHashMap;
 pub use hash_map_guard::{Entry, HashMapReadGuard, HashMapWriteGuard, Iter, OccupiedEntry, VacantEntry};
 pub use hash_set::SharedHashSet;

@@ -6,7 +6,7 @@ use super::key::Key;
 use super::value::{Store, Value, take_torn};
 use super::vec::slot_size;
 use super::vec_deque::{Side, pop_in, push_in, queue, take_range_in, unless_full};
-use super::{Container, SharedBox, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque};
+use super::{Container, SharedBox, SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque};
 use crate::Result;
 use crate::raw::place_in_vector;
 
@@ -44,6 +44,7 @@ changes! {
     [] SharedString;
     [K: Key, V: Value] SharedHashMap<K, V>;
     [K: Key] SharedHashSet<K>;
+    [] SharedGauge;
 }
 
 impl<T: Value + Store<T> + Default> SharedBox<T> {

@@ -21,5 +21,11 @@ pub(crate) use recover::{SPAN_PAGE, acquire, help, object_at, settle_lane, stage
 pub(crate) const SPILL_CLASS: usize = 31;
 /// Class of object headers, whose memory is type-stable.
 pub(crate) const OBJECT_CLASS: usize = 40;
+/// Class of counters' segments, whose memory is type-stable, too: `CELL_LANES` cells each.
+pub(crate) const CELL_CLASS: usize = 41;
+/// Lanes whose cells lie in one segment of a counter.
+pub(crate) const CELL_LANES: u64 = 16;
+/// Where a free segment keeps its link: beside the words that a late count may still be stored to.
+pub(crate) const CELL_LINK_AT: u64 = 16;
 /// The "class" of page runs: a lane's list of runs on their way between contexts and the supply.
 pub(crate) const RUN_CLASS: usize = 47;

@@ -1,6 +1,7 @@
 //! What comes after the commit or the undo: blocks go back to the lane's lists, detached containers are taken apart,
 //! records are popped from the top. Never waits, never fails for lack of room; whoever owns the lane may do it.
 
+use super::counter::release_segments;
 use super::deque::whole_run;
 use super::shape::{ContainerKind, Shape};
 use super::table::{TABLE_GROUP, TableView, owned_block};
@@ -22,6 +23,9 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     let offset = context.actor.space.offset_of(raw);
     let shape = Shape::of(raw, offset)?;
     context.save_header(raw, live_of(raw, &shape))?;
+    if shape.kind == ContainerKind::Counter {
+        release_segments(context, raw)?;
+    }
     context.reserve_log((RAZE_HEAD + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
     let (data, size) = (raw.data.peek(), data_size(raw, &shape));
     if data != 0 && !owned.is_empty() && raw.len.peek() != 0 {

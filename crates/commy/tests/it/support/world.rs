@@ -1,8 +1,8 @@
 //! Objects together with their std twins: how to fill them, look at them, and let a survivor leave a mark in them.
 
 use commy::{
-    Error, Key, Plain, Region, Result, SharedBox, SharedHashMap, SharedHashSet, SharedString, SharedVec,
-    SharedVecDeque, Store, StoreKey, Value,
+    Error, Key, Plain, Region, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet,
+    SharedString, SharedVec, SharedVecDeque, Store, StoreKey, Value,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -315,6 +315,85 @@ impl<K: Key + StoreKey<K> + Sample + Ord + std::hash::Hash> World for SharedHash
 
     fn mark_twin(twin: &mut BTreeSet<K>) {
         twin.insert(K::sample(MARK));
+    }
+}
+
+/// A counter; its twin is what it has counted, and how many segments of cells it has.
+pub struct Counted {
+    region: Region,
+    name: String,
+    pub counter: SharedCounter,
+}
+
+/// The object of that name, new.
+fn renewed<C: commy::Container>(region: &Region, name: &str) -> Result<C> {
+    region.remove_object(name)?;
+    region.object(name)
+}
+
+impl World for Counted {
+    type Twin = (u64, u64);
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        Ok(Counted { region: region.clone(), name: name.into(), counter: region.object(name)? })
+    }
+
+    fn fill(&self, twin: &(u64, u64)) -> Result<()> {
+        let counter: SharedCounter = renewed(&self.region, &self.name)?;
+        if twin.1 > 0 { counter.add(twin.0) } else { Ok(()) }
+    }
+
+    fn look(&self) -> Result<(u64, u64)> {
+        let objects = self.region.objects()?;
+        let segments = objects.iter().find(|object| object.name == self.name).map_or(0, |object| object.len);
+        Ok((self.counter.get()?, segments))
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.counter.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.counter.add(1_000_000))]
+    }
+
+    fn mark_twin(twin: &mut (u64, u64)) {
+        *twin = (twin.0 + 1_000_000, 1);
+    }
+}
+
+/// A gauge; its twin is the total.
+pub struct Gauged {
+    region: Region,
+    name: String,
+    pub gauge: SharedGauge,
+}
+
+impl World for Gauged {
+    type Twin = i64;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        Ok(Gauged { region: region.clone(), name: name.into(), gauge: region.object(name)? })
+    }
+
+    fn fill(&self, twin: &i64) -> Result<()> {
+        renewed::<SharedGauge>(&self.region, &self.name)?.add(*twin).map(drop)
+    }
+
+    fn look(&self) -> Result<i64> {
+        self.gauge.get()
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.gauge.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.gauge.add(1_000_000).map(drop))]
+    }
+
+    fn mark_twin(twin: &mut i64) {
+        *twin += 1_000_000;
     }
 }
 

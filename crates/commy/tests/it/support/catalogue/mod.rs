@@ -1,6 +1,7 @@
 //! All operations that children are killed in, by group.
 
 mod boxes_and_texts;
+mod counters;
 mod deques;
 mod engine;
 mod maps;
@@ -9,6 +10,7 @@ mod several;
 mod vectors;
 
 pub use boxes_and_texts::{boxes, strings};
+pub use counters::counters;
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
@@ -28,6 +30,7 @@ const GROUPS: &[Group] = &[
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),
     (&["SharedHashSet"], sets),
+    (&["SharedCounter", "SharedGauge"], counters),
     (&["transaction"], transactions),
     (&["two guards", "a "], guards),
     (&["objects"], objects),

@@ -1,0 +1,35 @@
+//! Operations on `SharedCounter` and `SharedGauge`. Their worlds make a new object for each fill.
+
+use crate::support::scenario::{Scenario, scenario, silent, steps};
+use crate::support::world::{Counted, Gauged};
+
+pub fn counters() -> Vec<Scenario> {
+    vec![
+        // The segment comes first, with a fate of its own.
+        steps::<Counted>(
+            "SharedCounter: count for the first time",
+            (0, 0),
+            &[|twin| twin.1 = 1, |twin| twin.0 = 5],
+            |counted, _| counted.counter.add(5),
+        ),
+        scenario::<Counted>("SharedCounter: count", (3, 1), |twin| twin.0 += 5, |counted, _| counted.counter.add(5)),
+        scenario::<Counted>(
+            "SharedCounter: reset",
+            (3, 1),
+            |twin| twin.0 = 0,
+            |counted, _| counted.counter.reset().map(drop),
+        ),
+        silent::<Counted>("SharedCounter: reset and rolled back", (3, 1), |counted, _| {
+            let mut guard = counted.counter.write()?;
+            guard.reset()?;
+            guard.rollback();
+            Ok(())
+        }),
+        // What the child contributes ends with the child.
+        silent::<Gauged>("SharedGauge: contribute", 7, |gauged, _| {
+            gauged.gauge.add(5)?;
+            gauged.gauge.add(2)?;
+            gauged.gauge.add(-7).map(drop)
+        }),
+    ]
+}
