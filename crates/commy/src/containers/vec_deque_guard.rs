@@ -246,6 +246,14 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
         self.lock.with(|context| queue::<T>(space, raw).set_limit(context, limit.unwrap_or(0) as u64))
     }
 
+    /// As [`push_front`](Self::push_front); at the limit it answers `Ok(false)`.
+    ///
+    /// # Errors
+    /// As [`push_back`](Self::push_back).
+    pub fn try_push_front(&mut self, value: impl Store<T>) -> Result<bool> {
+        unless_full(self.push_front(value))
+    }
+
     /// Takes the first value.
     ///
     /// # Errors

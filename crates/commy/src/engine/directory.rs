@@ -246,11 +246,16 @@ pub(super) fn remove(attachment: &Arc<Attachment>, name: &str) -> Result<()> {
         let mut operation = Operation::begin(attachment, lane)?;
         // The object first: the directory is not kept from others while somebody works on the object.
         operation.lock(object.header())?;
+        if object.check_generation().is_err() {
+            // Removed meanwhile: the header is in the pool, or in the hands of somebody who has the directory and waits
+            // for its word. Waiting for the directory with it would be a deadlock.
+            continue;
+        }
         let context = &mut *operation.context;
         context.reserve_log(HEAD_SIZE)?;
         context.lock(directory)?;
         let named = find(space, &directory.raw, name)?.map(|(_, found)| header_offset(found.slot));
-        if named != Some(object.offset()) || object.check_generation().is_err() {
+        if named != Some(object.offset()) {
             // The name came to mean something else, or nothing.
             continue;
         }
