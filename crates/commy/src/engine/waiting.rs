@@ -36,14 +36,14 @@ impl Object {
             std::hint::spin_loop();
         }
         self.refuse_own()?;
-        while let Some(left) = timeout.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
+        loop {
             self.check_generation()?;
-            if let Some(answer) = self.look_and_sleep(start, left, &mut ready)? {
-                return Ok(Some(answer));
+            let left = timeout.saturating_sub(start.elapsed());
+            let answer = self.look_and_sleep(start, left, &mut ready)?;
+            if answer.is_some() || left.is_zero() {
+                return Ok(answer);
             }
         }
-        self.check_generation()?;
-        ready()
     }
 
     /// A thread that keeps all others from changing the object would wait in vain.

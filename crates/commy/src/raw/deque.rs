@@ -495,9 +495,12 @@ impl<'a> Deque<'a> {
 /// Item `index` of a queue whose words may be changing. `None`: beyond the end, or torn.
 #[inline(always)]
 pub(crate) fn place_in_deque(space: &Space, raw: &RawHeader, slot_size: u64, index: u64) -> Result<Option<Place>> {
-    let capacity = raw.capacity.peek();
-    if index >= raw.len.peek() || capacity == 0 {
+    let (capacity, len) = (raw.capacity.peek(), raw.len.peek());
+    if index >= len || capacity == 0 {
         return Ok(None);
+    }
+    if len > capacity {
+        return Err(Error::corrupt(space.offset_of(raw), "a queue's ring is impossible"));
     }
     if slot_size == 0 {
         return Ok(Some(Place::fresh(std::ptr::dangling_mut::<u128>().cast())));

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
+use std::collections::BTreeMap;
+
 use super::place::{Place, place_in_vector};
 use super::vector::Vector;
 use crate::Result;
@@ -40,10 +42,18 @@ fn is_gone(space: &Space, owner: u64) -> bool {
 
 /// What `contributions` come to: those of processes that live. Asks the system about each of them.
 pub(crate) fn total(space: &Space, me: Option<Identity>, contributions: &[Contribution]) -> Result<i64> {
-    let mut total = 0i64;
+    let (mut total, mut known) = (0i64, BTreeMap::new());
     for [owner, value] in contributions {
-        let (slot, incarnation) = (pack::owner_slot(*owner), pack::owner_incarnation(*owner));
-        if *owner != 0 && !is_gone(space, *owner) && !is_dead(space, me, slot, incarnation)? {
+        if is_gone(space, *owner) {
+            continue;
+        }
+        // Once for each process, however often a damaged file names it.
+        let lives = match known.get(owner) {
+            Some(lives) => *lives,
+            None => !is_dead(space, me, pack::owner_slot(*owner), pack::owner_incarnation(*owner))?,
+        };
+        known.insert(*owner, lives);
+        if lives {
             total = total.wrapping_add(value.cast_signed());
         }
     }

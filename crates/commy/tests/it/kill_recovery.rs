@@ -92,6 +92,14 @@ pub const VICTIMS: &[&[Victim]] = &[
         ("objects: create a box", "directory: entry written", 1),
     ],
     &[
+        ("SharedVecDeque<String>: push_front with growth", "deque: data moved, capacity not", 1),
+        ("SharedVecDeque<String>: clear", "raze: a string returned", 2),
+        ("SharedVecDeque<String>: popped slots are filled again", "deque: front live", 3),
+        ("SharedVecDeque<String>: insert near the front", "deque: gap open, not counted", 1),
+        ("SharedVecDeque<String>: push_back for which somebody has waited", "wake: flag cleared, nobody woken", 1),
+        ("SharedHashSet<String>: guard of many calls", "commit: committed, words held", 1),
+    ],
+    &[
         ("objects: a map without a name", "table: counted", 1),
         ("objects: a map without a name", "close: generation moved", 1),
         ("two guards: the first ends first", "commit: committed, words held", 1),

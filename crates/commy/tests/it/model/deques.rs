@@ -331,3 +331,65 @@ fn a_queue_of_texts_is_a_deque() {
 fn a_queue_of_optional_texts_is_a_deque() {
     harness::run::<Deques<Option<String>>>(32);
 }
+
+/// Whichever allocation of an operation fails, the queue stays as it was; and it is of use afterwards.
+#[test]
+fn without_room_a_queue_stays_as_it_was() {
+    let temporary = crate::support::temporary::Temporary::new();
+    let region = crate::support::temporary::quiet().capacity(1 << 20).create(temporary.region()).unwrap();
+    let queue: SharedVecDeque<String> = region.object("queue").unwrap();
+    let ballast: commy::SharedVec<String> = region.object("ballast").unwrap();
+    let seed = crate::seeded::seed();
+    println!("COMMY_SEED={seed}");
+    let mut random = crate::seeded::Random::new(seed);
+    let (mut twin, mut refused) = (VecDeque::new(), 0);
+    for round in 0..3000u64 {
+        let text = "t".repeat(random.below(9) as usize * random.below(4000) as usize);
+        let index = random.below(twin.len() as u64 + 1) as usize;
+        let mut next: VecDeque<String> = twin.clone();
+        let by_guard = random.below(2) == 0;
+        let many = || (0..1 + round % 5).map(|_| text.clone());
+        // Once in a while what is left is taken, down to small blocks.
+        let size = 60_000 >> random.below(12);
+        while round.is_multiple_of(40) && ballast.push("b".repeat(size)).is_ok() {}
+        let way = random.below(6);
+        let done = match (way, by_guard) {
+            (0, false) => queue.push_back(&text),
+            (0, true) => queue.write().and_then(|mut guard| guard.push_back(&text)),
+            (1, false) => queue.push_front(&text),
+            (1, true) => queue.write().and_then(|mut guard| guard.push_front(&text)),
+            (2, false) => queue.insert(index, &text),
+            (2, true) => queue.write().and_then(|mut guard| guard.insert(index, &text)),
+            (3, false) => queue.set(index, &text).map(drop),
+            (3, true) => queue.write().and_then(|mut guard| guard.set(index, &text).map(drop)),
+            (4, false) => queue.extend(many()),
+            (4, true) => queue.write().and_then(|mut guard| guard.extend(many())),
+            (_, false) => queue.remove(index).map(drop),
+            (_, true) => queue.write().and_then(|mut guard| guard.remove(index).map(drop)),
+        };
+        match way {
+            0 => next.push_back(text.clone()),
+            1 => next.push_front(text.clone()),
+            2 => next.insert(index, text.clone()),
+            3 => next.iter_mut().skip(index).take(1).for_each(|slot| slot.clone_from(&text)),
+            4 => next.extend(many()),
+            _ => drop(next.remove(index)),
+        }
+        match done {
+            Ok(()) => twin = next,
+            Err(Error::OutOfSpace { .. }) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+        assert!(queue.to_vec().unwrap().iter().eq(&twin), "round {round}");
+        if random.below(10) == 0 {
+            ballast.clear().unwrap();
+            let report = region.check().unwrap();
+            assert!(report.is_clean(), "{report:#?}");
+        }
+        if twin.len() > 100 {
+            queue.clear().unwrap();
+            twin.clear();
+        }
+    }
+    assert!(refused > 50, "only {refused} calls found no room");
+}

@@ -321,7 +321,7 @@ impl<K: Key + StoreKey<K> + Sample + Ord + std::hash::Hash> World for SharedHash
 /// A counter; its twin is what it has counted, and how many segments of cells it has.
 pub struct Counted {
     region: Region,
-    name: String,
+    pub name: String,
     pub counter: SharedCounter,
 }
 
@@ -365,7 +365,7 @@ impl World for Counted {
 /// A gauge; its twin is the total.
 pub struct Gauged {
     region: Region,
-    name: String,
+    pub name: String,
     pub gauge: SharedGauge,
 }
 

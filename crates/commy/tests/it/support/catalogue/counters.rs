@@ -1,7 +1,9 @@
 //! Operations on `SharedCounter` and `SharedGauge`. Their worlds make a new object for each fill.
 
 use crate::support::scenario::{Scenario, scenario, silent, steps};
+use crate::support::temporary::quiet;
 use crate::support::world::{Counted, Gauged};
+use commy::{SharedCounter, SharedGauge};
 
 pub fn counters() -> Vec<Scenario> {
     vec![
@@ -24,6 +26,19 @@ pub fn counters() -> Vec<Scenario> {
             guard.reset()?;
             guard.rollback();
             Ok(())
+        }),
+        silent::<Counted>("SharedCounter: one without a name", (3, 1), |_, region| {
+            let nameless = SharedCounter::new_in(region)?;
+            nameless.add(4)?;
+            assert_eq!(nameless.get()?, 4);
+            Ok(())
+        }),
+        silent::<Gauged>("SharedGauge: take over a place", 7, |gauged, region| {
+            let other = quiet().own_attachment().open(region.path())?;
+            other.open_object::<SharedGauge>(&gauged.name)?.add(3)?;
+            drop(other);
+            gauged.gauge.add(5)?;
+            gauged.gauge.add(-5).map(drop)
         }),
         // What the child contributes ends with the child.
         silent::<Gauged>("SharedGauge: contribute", 7, |gauged, _| {
