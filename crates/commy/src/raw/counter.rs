@@ -184,7 +184,10 @@ impl Mine<'_> {
 
 /// Lets all segments of a counter go at commit.
 pub(super) fn release_segments(context: &mut Context, raw: &RawHeader) -> Result<()> {
-    let segments = Counter::new(context.actor.space, raw).segments()?;
+    let counter = Counter::new(context.actor.space, raw);
+    // The object may be removed without ever having been opened, and validated, by its type.
+    counter.check_segments()?;
+    let segments = counter.segments()?;
     for (index, segment) in segments.into_iter().enumerate() {
         context.reserve_log(HEAD_SIZE).inspect_err(|_| context.doomed |= index > 0)?;
         context.append_free(CELL_CLASS, segment);

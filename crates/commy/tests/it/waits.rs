@@ -92,24 +92,27 @@ fn a_value_whose_giver_is_killed_at_any_point_reaches_a_waiter() {
             // Looking settles what the dead has left: from here on its value is there, or taken, or never was.
             let left = queue.len().expect("a queue");
             let first = receive.recv_timeout(if left > 0 { QUICK } else { Duration::from_millis(50) });
-            let given = match first {
+            let mut answers = Vec::new();
+            match first {
                 Ok((value, at)) => {
-                    assert_eq!(value.expect("a queue"), Some(7), "after a death at {point:?}");
                     slowest = slowest.max(at.saturating_duration_since(dead));
-                    1
+                    answers.push(value.expect("a queue"));
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     assert_eq!(left, 0, "a value and sleeping waiters after a death at {point:?}");
-                    lost += 1;
-                    0
                 }
                 Err(error) => panic!("{error}"),
-            };
+            }
             // Whoever still waits is let go.
-            (given..2).for_each(|_| queue.push_back(8).expect("room"));
-            for _ in given..2 {
-                let (value, _) = receive.recv_timeout(QUICK).expect("a waiter in time");
-                assert_eq!(value.expect("a queue"), Some(8), "after a death at {point:?}");
+            (answers.len()..2).for_each(|_| queue.push_back(8).expect("room"));
+            while answers.len() < 2 {
+                answers.push(receive.recv_timeout(QUICK).expect("a waiter in time").0.expect("a queue"));
+            }
+            answers.sort();
+            match answers[..] {
+                [Some(7), Some(8)] => drop(queue.pop_front_many(2).expect("a queue")),
+                [Some(8), Some(8)] => lost += 1,
+                _ => panic!("{answers:?} after a death at {point:?}"),
             }
             point
         });
