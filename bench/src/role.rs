@@ -3,7 +3,7 @@
 
 use crate::Outcome;
 use crate::robust_mutex::RobustMutex;
-use commy::{Region, SharedVec};
+use commy::{Error, Region, SharedVec, SharedVecDeque};
 use std::io::{BufRead, BufReader, Read, Write, stdin, stdout};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -16,6 +16,9 @@ const READY: &str = "ready";
 /// The vector that the roles use.
 pub(crate) const VECTOR: &str = "vector";
 
+/// The queue that they use.
+pub(crate) const QUEUE: &str = "queue";
+
 /// What a process is there for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Role {
@@ -23,6 +26,8 @@ pub(crate) enum Role {
     HoldGuard { memory: u64 },
     /// The same with a robust mutex.
     HoldMutex { memory: u64 },
+    /// Adds consecutive numbers to the region's queue, so many with each call.
+    Give { batch: usize },
     /// Writes one element of the region's vector over and over.
     Hammer { element: usize },
 }
@@ -39,6 +44,7 @@ impl Player {
         let (name, number) = match role {
             Role::HoldGuard { memory } => ("hold-guard", memory),
             Role::HoldMutex { memory } => ("hold-mutex", memory),
+            Role::Give { batch } => ("give", batch as u64),
             Role::Hammer { element } => ("hammer", element as u64),
         };
         let mut command = Command::new(std::env::current_exe()?);
@@ -89,6 +95,7 @@ pub(crate) fn play(words: &[String]) -> Outcome {
     match name.as_str() {
         "hold-guard" => hold_guard(path, number),
         "hold-mutex" => hold_mutex(path, number),
+        "give" => give(path, number),
         "hammer" => hammer(path, number as usize),
         _ => Err(format!("no role `{name}`").into()),
     }
@@ -129,6 +136,37 @@ fn hammer(path: &Path, element: usize) -> Outcome {
             vector.set(element, value)?;
             if end.load(Ordering::Relaxed) {
                 break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Until the end, with pauses while the queue is full.
+fn give(path: &Path, batch: u64) -> Outcome {
+    let region = Region::open(path)?;
+    let queue: SharedVecDeque<u64> = region.open_object(QUEUE)?;
+    let end = AtomicBool::new(false);
+    let pause = std::time::Duration::from_millis(10);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // However the wait ends, the giving does.
+            let _ = wait_for_the_end();
+            end.store(true, Ordering::Relaxed);
+        });
+        say_ready()?;
+        let mut next = 0;
+        while !end.load(Ordering::Relaxed) {
+            if batch == 1 {
+                next += u64::from(queue.push_back_wait(next, pause)?);
+                continue;
+            }
+            let seen = queue.version()?;
+            match queue.extend(next..next + batch) {
+                Ok(()) => next += batch,
+                // Its own try has moved the version once, as any change does.
+                Err(Error::Full { .. }) => drop(queue.wait_changed(seen + 2, pause)?),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

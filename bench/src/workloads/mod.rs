@@ -3,6 +3,8 @@
 mod allocation;
 mod attach;
 mod contention;
+mod deque;
+mod deque_two_processes;
 mod idle_lanes;
 mod map_read;
 mod map_write;
@@ -24,10 +26,20 @@ pub(crate) struct Workload {
 }
 
 /// All of them, in the order in which they run.
-pub(crate) const WORKLOADS: [Workload; 11] = [
+pub(crate) const WORKLOADS: [Workload; 13] = [
     Workload { name: "vec-push", about: "appending through the handle, one atomic change each", run: vec_push::run },
     Workload { name: "vec-guard", about: "appending under a write guard", run: vec_guard::run },
     Workload { name: "vec-read", about: "elements by index, without a lock", run: vec_read::run },
+    Workload {
+        name: "deque",
+        about: "a value in at one end of a queue, one out at the other; counting",
+        run: deque::run,
+    },
+    Workload {
+        name: "deque-two-processes",
+        about: "values that go from one process to another through a queue",
+        run: deque_two_processes::run,
+    },
     Workload { name: "map-read", about: "look-ups and iteration in a map of 1,000,000 entries", run: map_read::run },
     Workload { name: "map-write", about: "inserting, updating, removing 1,000,000 entries", run: map_write::run },
     Workload { name: "allocation", about: "allocating and freeing a block", run: allocation::run },

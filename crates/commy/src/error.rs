@@ -44,6 +44,11 @@ pub enum Error {
         /// Where they first differ.
         difference: Box<str>,
     },
+    /// The queue holds as many items as it may.
+    Full {
+        /// How many that is.
+        limit: u64,
+    },
     /// Neither the region's capacity nor the disk has room.
     OutOfSpace {
         /// Bytes asked for.
@@ -125,6 +130,7 @@ impl fmt::Display for Error {
             Error::OutOfSpace { requested, capacity } => {
                 write!(f, "no room for {requested} bytes: capacity {capacity} bytes or the disk is used up")
             }
+            Error::Full { limit } => write!(f, "the queue is full: it holds {limit} items, its limit"),
             Error::Corrupt { offset, rule } => write!(f, "the region is damaged at offset {offset}: {rule}"),
             Error::NotARegion { path, reason } => write!(f, "{} is not a usable region: {reason}", path.display()),
             Error::Unsupported { path, reason } => write!(f, "{} cannot hold a region: {reason}", path.display()),

@@ -41,9 +41,11 @@ pub use commy_derive::Plain;
 pub use containers::plain::Plain;
 pub use containers::schema::{Field, Schema, SchemaKind, Variant};
 pub use containers::{
-    BoxReadGuard, BoxWriteGuard, Container, Entry, HashMapReadGuard, HashMapWriteGuard, Iter, Key, Lookup,
-    OccupiedEntry, SharedBox, SharedHashMap, SharedString, SharedVec, Store, StoreKey, StringReadGuard,
-    StringWriteGuard, VacantEntry, Value, VecIter, VecReadGuard, VecWriteGuard,
+    BoxReadGuard, BoxWriteGuard, Container, CounterReadGuard, CounterWriteGuard, Entry, GaugeReadGuard,
+    GaugeWriteGuard, HashMapReadGuard, HashMapWriteGuard, HashSetReadGuard, HashSetWriteGuard, Iter, Key, Lookup,
+    OccupiedEntry, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString,
+    SharedVec, SharedVecDeque, Store, StoreKey, StringReadGuard, StringWriteGuard, VacantEntry, Value, VecDequeIter,
+    VecDequeReadGuard, VecDequeWriteGuard, VecIter, VecReadGuard, VecWriteGuard,
 };
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};
 pub use error::{Error, Holder, Result};

@@ -37,7 +37,7 @@ pub struct Iter<'g, K, V> {
 }
 
 impl<'g, K: Key, V: Value> Iter<'g, K, V> {
-    fn new(space: &'g Space, raw: &'g RawHeader) -> Self {
+    pub(super) fn new(space: &'g Space, raw: &'g RawHeader) -> Self {
         // A damaged table shows as an empty one rather than as a wild read.
         let view = TableView::read(space, raw, Layout::<K, V>::SLOT).ok().flatten();
         let left = view.map_or(0, |view| view.full_slots(0));

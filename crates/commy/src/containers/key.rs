@@ -1,5 +1,8 @@
 //! Keys: hashed and compared by canonical bytes, so that a table works from processes that do not know the type.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash};
+
 use super::plain::with_canonical_bytes;
 use super::value::{Store, Value};
 use crate::Plain;
@@ -15,6 +18,17 @@ pub trait Key: Value {
     const TEXT: bool;
     #[doc(hidden)]
     fn is_at(space: &Space, place: Place, bytes: &[u8]) -> bool;
+    /// As a guard would lend it.
+    #[doc(hidden)]
+    fn lent(&self) -> Self::Ref<'_>;
+    /// Runs `f` with the canonical bytes of a lent key.
+    #[doc(hidden)]
+    fn with_lent_bytes<R>(lent: &Self::Ref<'_>, f: impl FnOnce(&[u8]) -> R) -> R;
+    /// Has a set of this process the lent key?
+    #[doc(hidden)]
+    fn is_in<S: BuildHasher>(lent: &Self::Ref<'_>, set: &HashSet<Self, S>) -> bool
+    where
+        Self: Eq + Hash;
 }
 
 /// Something to look a key up by: `"name"` for a `String` key, `&7` for a `u64` key.
@@ -37,6 +51,22 @@ impl<T: Plain + Eq> Key for T {
     #[inline(always)]
     fn is_at(_space: &Space, place: Place, bytes: &[u8]) -> bool {
         place.same_plain(bytes)
+    }
+
+    fn lent(&self) -> &T {
+        self
+    }
+
+    #[inline(always)]
+    fn with_lent_bytes<R>(lent: &&T, f: impl FnOnce(&[u8]) -> R) -> R {
+        with_canonical_bytes(*lent, f)
+    }
+
+    fn is_in<S: BuildHasher>(lent: &&T, set: &HashSet<T, S>) -> bool
+    where
+        T: Hash,
+    {
+        set.contains(*lent)
     }
 }
 
@@ -62,6 +92,19 @@ macro_rules! text_key {
             #[inline(always)]
             fn is_at(space: &Space, place: Place, bytes: &[u8]) -> bool {
                 place.same_text(space, bytes)
+            }
+
+            fn lent(&self) -> Self::Ref<'_> {
+                self
+            }
+
+            #[inline(always)]
+            fn with_lent_bytes<R>(lent: &Self::Ref<'_>, f: impl FnOnce(&[u8]) -> R) -> R {
+                f(lent.as_ref())
+            }
+
+            fn is_in<S: BuildHasher>(lent: &Self::Ref<'_>, set: &HashSet<Self, S>) -> bool {
+                set.contains(*lent)
             }
         }
         $(impl Lookup<$key> for $lookup {

@@ -2,23 +2,36 @@
 //! atomic change.
 
 mod boxed;
+mod counter;
+mod gauge;
 mod hash_map;
 mod hash_map_guard;
+mod hash_set;
+mod hash_set_guard;
 mod key;
 pub(crate) mod plain;
 pub(crate) mod schema;
 mod string;
 mod value;
 mod vec;
+mod vec_deque;
+mod vec_deque_guard;
 mod vec_guard;
+mod waiting;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
+pub use counter::{CounterReadGuard, CounterWriteGuard, SharedCounter};
+pub use gauge::{GaugeReadGuard, GaugeWriteGuard, SharedGauge};
 pub use hash_map::SharedHashMap;
 pub use hash_map_guard::{Entry, HashMapReadGuard, HashMapWriteGuard, Iter, OccupiedEntry, VacantEntry};
+pub use hash_set::SharedHashSet;
+pub use hash_set_guard::{HashSetReadGuard, HashSetWriteGuard, SetIter, SetLike};
 pub use key::{Key, Lookup, StoreKey};
 pub use string::{SharedString, StringReadGuard, StringWriteGuard};
 pub use value::{Store, Value};
 pub use vec::SharedVec;
+pub use vec_deque::SharedVecDeque;
+pub use vec_deque_guard::{VecDequeIter, VecDequeReadGuard, VecDequeWriteGuard};
 pub use vec_guard::{VecIter, VecReadGuard, VecWriteGuard};
 
 use crate::Result;

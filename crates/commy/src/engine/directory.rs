@@ -247,7 +247,8 @@ pub(super) fn remove(attachment: &Arc<Attachment>, name: &str) -> Result<()> {
         // The object first: the directory is not kept from others while somebody works on the object.
         operation.lock(object.header())?;
         if object.check_generation().is_err() {
-            // Removed meanwhile: the header is free, or about to be an object of somebody who has the directory.
+            // Removed meanwhile: the header is in the pool, or in the hands of somebody who has the directory and waits
+            // for its word. Waiting for the directory with it would be a deadlock.
             continue;
         }
         let context = &mut *operation.context;
@@ -346,7 +347,7 @@ pub(super) fn describe(object: &Object) -> Result<(Descriptor, u64, u64)> {
         let (len, capacity) = (raw.len.peek(), raw.capacity.peek());
         Some(descriptor.map(|descriptor| {
             let stride = match descriptor.shape.kind {
-                ContainerKind::HashMap => 16 + 16 * descriptor.shape.slot_size,
+                kind if kind.is_table() => 16 + 16 * descriptor.shape.slot_size,
                 _ => descriptor.shape.slot_size.max(1),
             };
             (descriptor, len, capacity.saturating_mul(stride))

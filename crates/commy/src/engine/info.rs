@@ -23,7 +23,7 @@ pub struct ObjectInfo {
     pub kind: &'static str,
     /// Its type, readable.
     pub schema: String,
-    /// Number of items (bytes, for a string).
+    /// Number of items (bytes, for a string; groups of threads that have counted, for a counter; processes, for a gauge).
     pub len: u64,
     /// Bytes of its body (without the blocks of strings inside).
     pub bytes: u64,

@@ -13,6 +13,7 @@ mod region;
 mod registry;
 mod thread_lane;
 mod transaction;
+mod waiting;
 
 pub use check::{Finding, Report};
 pub use info::{ObjectInfo, ProcessInfo, ProcessState, Stats};

@@ -153,6 +153,17 @@ impl Object {
         attempt.holds().then_some(result)
     }
 
+    /// As [`peek`](Self::peek), without waiting for anybody. `None`: no try has succeeded.
+    pub(crate) fn peek_at_once<R>(
+        &self,
+        mut copy: impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>,
+    ) -> Option<Result<R>> {
+        (0..TRIES).find_map(|_| {
+            std::hint::spin_loop();
+            self.try_peek(&mut copy)
+        })
+    }
+
     #[cold]
     fn peek_slowly<R>(&self, copy: &mut impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>) -> Result<R> {
         for _ in 0..TRIES {

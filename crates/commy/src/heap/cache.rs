@@ -1,10 +1,10 @@
 //! Moving blocks between a lane's lists, the spans and the supply. Each step is one inner transaction; a kill
 //! anywhere leaves it whole or absent.
 
-use super::class::{batch, block_size};
+use super::class::{batch, block_size, is_type_stable};
 use super::run;
 use super::span::Span;
-use crate::journal::{Inner, OBJECT_CLASS, RUN_CLASS, link_offset};
+use crate::journal::{Inner, RUN_CLASS, link_offset};
 use crate::process::{Actor, LaneState, claim_free, release_lane};
 use crate::region::layout::*;
 use crate::{Error, Result};
@@ -64,7 +64,7 @@ fn give_back_spans(actor: &Actor) -> Result<()> {
         if !inner.try_lock_arena(arena) || !inner.try_lock_supply() {
             continue;
         }
-        for class in (0..LIST_COUNT).filter(|class| block_size(*class) != 0 && *class != OBJECT_CLASS) {
+        for class in (0..LIST_COUNT).filter(|class| block_size(*class) != 0 && !is_type_stable(*class)) {
             let first = arena.partial[class].peek().checked_sub(1);
             let mut next = first.map(|page| Span::at(actor.space, page)).transpose()?;
             // A list that a damaged file closes to a circle ends, too.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::class::{batch, block_size, span_pages};
+use super::class::{batch, block_size, is_type_stable, span_pages};
 use super::page_kind::SPAN;
 use super::run;
 use crate::journal::{Inner, OBJECT_CLASS, link_offset};
@@ -78,8 +78,8 @@ impl<'a> Span<'a> {
     pub(super) fn create(space: &'a Space, inner: &mut Inner, class: usize, arena: u64) -> Result<Option<Span<'a>>> {
         let pages = span_pages(class);
         let Some(page) = run::take(space, inner, pages)? else { return Ok(None) };
-        if class == OBJECT_CLASS {
-            // Headers are type-stable and begin as zero; nobody can reach these pages yet.
+        if is_type_stable(class) {
+            // Headers and cells begin as zero; nobody can reach these pages yet.
             let start = space.resolve(space.page_offset(page), pages * PAGE)?;
             // SAFETY: R1, just resolved; H1: the pages are nobody's.
             unsafe { std::ptr::write_bytes(start, 0, (pages * PAGE) as usize) };
@@ -193,7 +193,7 @@ impl<'a> Span<'a> {
             self.enlist(inner)?;
         }
         let alone = self.links()?.peek() == 0;
-        if count == carved && self.class != OBJECT_CLASS && !alone && inner.try_lock_supply() {
+        if count == carved && !is_type_stable(self.class) && !alone && inner.try_lock_supply() {
             self.put_back(inner)?;
         }
         Ok(())

@@ -439,7 +439,8 @@ impl Context {
                 let header = unsafe { header.as_ref() };
                 lock::close_version(header);
                 crash_point!("end: version even, word held");
-                if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 {
+                // Who changed nothing leaves the waiters to who does.
+                if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 && self.saves {
                     wake_changes(header);
                 }
             }
@@ -486,8 +487,11 @@ fn wake_changes(header: &ObjectHeader) {
     if header.word.load(Ordering::Relaxed) & lock::CHANGE == 0 {
         return;
     }
+    crash_point!("wake: object free, nobody woken");
     header.word.fetch_and(!lock::CHANGE, Ordering::SeqCst);
+    crash_point!("wake: flag cleared, nobody woken");
     header.change.fetch_add(1, Ordering::SeqCst);
+    crash_point!("wake: change counted, nobody woken");
     sys::futex_wake(&header.change, i32::MAX, lock::change_class::CHANGE);
 }
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicU64;
 
 use super::log::{CHUNK_HEAD, CHUNK_SIZE, ChunkHead, HEAD_SIZE, Kind, Log};
-use super::{OBJECT_CLASS, Phase, SPILL_CLASS};
+use super::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, Phase, SPILL_CLASS};
 use crate::crash::crash_point;
 use crate::process::Actor;
 use crate::region::Space;
@@ -41,10 +41,15 @@ fn decode(word: u64) -> Option<(Step, usize, usize, u64)> {
     (context < CONTEXT_COUNT && class < LIST_COUNT).then_some((step, context, class, (word >> 16) << 4))
 }
 
-/// Where a free block of a class keeps its link: object headers must keep their lock part.
+/// Where a free block of a class keeps its link: object headers must keep their lock part, segments of counters their
+/// cells.
 #[inline(always)]
 pub(crate) fn link_offset(class: usize) -> u64 {
-    if class == OBJECT_CLASS { OBJECT_LINK_AT } else { 0 }
+    match class {
+        OBJECT_CLASS => OBJECT_LINK_AT,
+        CELL_CLASS => CELL_LINK_AT,
+        _ => 0,
+    }
 }
 
 fn link<'a>(actor: &Actor<'a>, class: usize, block: u64) -> Result<&'a AtomicU64> {

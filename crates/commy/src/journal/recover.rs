@@ -63,6 +63,15 @@ pub(crate) fn acquire(actor: &Actor, word: &AtomicU32, offset: u64, waiting: &mu
     }
 }
 
+/// Settles the holder of an object's word if it is dead; waits for nobody.
+pub(crate) fn help(actor: &Actor, header: &ObjectHeader) -> Result<()> {
+    match lock::probe(actor, header) {
+        Ok(()) => Ok(()),
+        Err(Blocked::OwnerDead { lane, owner }) => stage_one_of(actor.space, actor.me, lane, owner),
+        Err(Blocked::Failed(error)) => Err(error),
+    }
+}
+
 /// Waits for the readers of an object whose word is held, settling dead ones.
 pub(crate) fn drain_readers(actor: &Actor, header: &ObjectHeader, own_reads: u64, waiting: &mut Waiting) -> Result<()> {
     loop {

@@ -1,11 +1,13 @@
 //! The object lock: word, version, reader cells, waiting.
 
+mod change;
 mod deadlock;
 mod readers;
 mod version;
 mod wait;
 mod word;
 
+pub(crate) use change::{announce, overhear, probe, sleep_until_change};
 pub(crate) use readers::{Published, clear_line, drain, own_reads, publish, publish_again, unpublish};
 pub(crate) use version::{close_version, is_stable, open_version};
 pub(crate) use wait::{Blocked, Waiting, wait_for_word};

@@ -214,7 +214,7 @@ impl Waiting {
 }
 
 /// Is the lane that holds the word worth waiting for?
-fn probe_owner(actor: &Actor, word: &AtomicU32, lock_id: u32) -> Result<(), Blocked> {
+pub(super) fn probe_owner(actor: &Actor, word: &AtomicU32, lock_id: u32) -> Result<(), Blocked> {
     let place = actor.space.offset_of(word);
     let still = || word.load(Ordering::SeqCst) & OWNER == lock_id;
     let Some(lane) = actor.space.lane(lock_id - 1) else {

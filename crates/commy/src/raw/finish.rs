@@ -1,6 +1,8 @@
 //! What comes after the commit or the undo: blocks go back to the lane's lists, detached containers are taken apart,
 //! records are popped from the top. Never waits, never fails for lack of room; whoever owns the lane may do it.
 
+use super::counter::release_segments;
+use super::deque::whole_run;
 use super::shape::{ContainerKind, Shape};
 use super::table::{TABLE_GROUP, TableView, owned_block};
 use crate::crash::crash_point;
@@ -20,8 +22,10 @@ const RAZE_HEAD: usize = RAW_SIZE as usize + 8;
 pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> Result<()> {
     let offset = context.actor.space.offset_of(raw);
     let shape = Shape::of(raw, offset)?;
-    let is_table = shape.kind == ContainerKind::HashMap;
-    context.save_header(raw, if is_table { 1 } else { raw.len.peek() })?;
+    context.save_header(raw, live_of(raw, &shape))?;
+    if shape.kind == ContainerKind::Counter {
+        release_segments(context, raw)?;
+    }
     context.reserve_log((RAZE_HEAD + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
     let (data, size) = (raw.data.peek(), data_size(raw, &shape));
     if data != 0 && !owned.is_empty() && raw.len.peek() != 0 {
@@ -44,10 +48,21 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     Ok(())
 }
 
+/// What `low_water` is when a context touches the container for the first time.
+fn live_of(raw: &RawHeader, shape: &Shape) -> u64 {
+    match shape.kind {
+        ContainerKind::HashMap | ContainerKind::HashSet => 1,
+        ContainerKind::VecDeque => whole_run(raw),
+        _ => raw.len.peek(),
+    }
+}
+
 /// Bytes of the block at `raw.data`.
 fn data_size(raw: &RawHeader, shape: &Shape) -> u64 {
     match shape.kind {
-        ContainerKind::HashMap => raw.capacity.peek().saturating_mul(TABLE_GROUP + TABLE_GROUP * shape.slot_size),
+        ContainerKind::HashMap | ContainerKind::HashSet => {
+            raw.capacity.peek().saturating_mul(TABLE_GROUP + TABLE_GROUP * shape.slot_size)
+        }
         _ => raw.capacity.peek().saturating_mul(shape.slot_size.max(1)),
     }
 }
@@ -150,25 +165,36 @@ fn give(actor: &Actor, class: usize, block: u64, with: impl FnOnce(&mut Inner) -
 /// The slots of a detached container.
 enum Detached<'a> {
     Array { first: *mut u8, len: u64, slot_size: u64 },
+    Ring { body: *mut u8, head: u64, mask: u64, len: u64, slot_size: u64 },
     Table(TableView, std::marker::PhantomData<&'a ()>),
 }
 
 impl<'a> Detached<'a> {
     fn new(actor: &Actor<'a>, raw: &RawHeader, shape: &Shape) -> Result<Detached<'a>> {
-        if shape.kind == ContainerKind::HashMap {
+        if shape.kind.is_table() {
             let view = TableView::read(actor.space, raw, shape.slot_size)?;
             let view = view.ok_or(Error::corrupt(raw.data.peek(), "a detached table is empty"))?;
             return Ok(Detached::Table(view, std::marker::PhantomData));
         }
         let len = raw.len.peek();
         let bytes = len.checked_mul(shape.slot_size).ok_or(Error::corrupt(0, "a container is too large"))?;
+        if shape.kind == ContainerKind::VecDeque {
+            let (capacity, head) = (raw.capacity.peek(), raw.aux0.peek());
+            let wrong = || Error::corrupt(raw.data.peek(), "a detached queue is impossible");
+            if !capacity.is_power_of_two() || len > capacity {
+                return Err(wrong());
+            }
+            let size = capacity.checked_mul(shape.slot_size).ok_or_else(wrong)?;
+            let body = actor.space.resolve(raw.data.peek(), size)?;
+            return Ok(Detached::Ring { body, head, mask: capacity - 1, len, slot_size: shape.slot_size });
+        }
         let first = actor.space.resolve(raw.data.peek(), bytes)?;
         Ok(Detached::Array { first, len, slot_size: shape.slot_size })
     }
 
     fn slots(&self) -> u64 {
         match self {
-            Detached::Array { len, .. } => *len,
+            Detached::Array { len, .. } | Detached::Ring { len, .. } => *len,
             Detached::Table(view, _) => view.slots(),
         }
     }
@@ -178,6 +204,11 @@ impl<'a> Detached<'a> {
         match self {
             // SAFETY: R1: number < len, all of which was resolved.
             Detached::Array { first, slot_size, .. } => Some(unsafe { first.add((number * slot_size) as usize) }),
+            Detached::Ring { body, head, mask, slot_size, .. } => {
+                let place = head.wrapping_add(number) & mask;
+                // SAFETY: R1: place <= mask, and all slots were resolved.
+                Some(unsafe { body.add((place * slot_size) as usize) }.cast_const())
+            }
             Detached::Table(view, _) => {
                 let (group, index) = (number / TABLE_GROUP, (number % TABLE_GROUP) as u32);
                 (view.full_slots(group) >> index & 1 == 1).then(|| view.slot_at(group, index).cast_const())

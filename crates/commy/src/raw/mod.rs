@@ -4,8 +4,11 @@
 //! holds it; every pointer it hands out is valid until that context ends or the container changes.
 
 mod bytes;
+mod counter;
+mod deque;
 mod descriptor;
 mod finish;
+mod gauge;
 mod hash;
 mod place;
 mod shape;
@@ -15,8 +18,11 @@ mod vector;
 mod view_cache;
 
 pub(crate) use bytes::{Content, copy_out_content, same_content};
+pub(crate) use counter::Counter;
+pub(crate) use deque::{Deque, place_in_deque};
 pub(crate) use descriptor::read_descriptor;
 pub(crate) use finish::{detach, finish};
+pub(crate) use gauge::{Contribution, GAUGE_SLOT, change_share, contribution, own_share, total};
 pub(crate) use hash::hash_bytes;
 pub use place::Place;
 pub(crate) use place::{Image, copy_bytes_out, place_in_vector, release_blocks};

@@ -1,7 +1,7 @@
 //! Places of slots for the typed layer, which itself contains no unsafe code.
 //!
-//! Invariant PL: a `Place` lies inside the mapping (R1) and has `slot_size` bytes of the container it came from; the
-//! typed layer asks only for parts that its own layout constants put inside.
+//! Invariant PL: a `Place` lies inside the mapping (R1), or in an `Image` that outlives it, and has `slot_size` bytes of
+//! the container it came from; the typed layer asks only for parts that its own layout constants put inside.
 
 use std::mem::MaybeUninit;
 
@@ -27,6 +27,16 @@ pub(crate) struct Image<R> {
 }
 
 impl<R: Copy> Image<R> {
+    /// A slot in private memory, all zero.
+    pub(crate) fn blank() -> Image<R> {
+        Image { bytes: MaybeUninit::zeroed() }
+    }
+
+    /// Where its slot is.
+    pub(crate) fn place(&mut self) -> Place {
+        Place { at: self.bytes.as_mut_ptr().cast() }
+    }
+
     /// The copy as a slot.
     #[inline(always)]
     pub(crate) fn slot<'a>(&'a self, space: &'a Space) -> Slot<'a> {
@@ -63,6 +73,11 @@ impl Place {
     #[inline(always)]
     pub(crate) fn offset(self, space: &Space) -> u64 {
         space.offset_of_address(self.at)
+    }
+
+    /// Its first byte.
+    pub(super) fn address(self) -> *const u8 {
+        self.at
     }
 
     #[inline(always)]

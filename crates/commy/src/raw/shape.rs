@@ -11,6 +11,10 @@ pub(crate) enum ContainerKind {
     Box = 2,
     String = 3,
     HashMap = 4,
+    VecDeque = 5,
+    HashSet = 6,
+    Counter = 9,
+    Gauge = 10,
 }
 
 impl ContainerKind {
@@ -21,6 +25,10 @@ impl ContainerKind {
             2 => ContainerKind::Box,
             3 => ContainerKind::String,
             4 => ContainerKind::HashMap,
+            5 => ContainerKind::VecDeque,
+            6 => ContainerKind::HashSet,
+            9 => ContainerKind::Counter,
+            10 => ContainerKind::Gauge,
             _ => return None,
         })
     }
@@ -32,7 +40,17 @@ impl ContainerKind {
             ContainerKind::Box => "SharedBox",
             ContainerKind::String => "SharedString",
             ContainerKind::HashMap => "SharedHashMap",
+            ContainerKind::VecDeque => "SharedVecDeque",
+            ContainerKind::HashSet => "SharedHashSet",
+            ContainerKind::Counter => "SharedCounter",
+            ContainerKind::Gauge => "SharedGauge",
         }
+    }
+
+    /// Is its body a hash table?
+    #[inline(always)]
+    pub(crate) fn is_table(self) -> bool {
+        matches!(self, ContainerKind::HashMap | ContainerKind::HashSet)
     }
 }
 
@@ -65,8 +83,7 @@ impl Shape {
             key_size: (word >> 16) & 0xffff,
             slot_size: word >> 32,
         };
-        let is_table = kind == ContainerKind::HashMap;
-        let key_fits = if is_table { shape.key_size <= shape.slot_size } else { shape.key_size == 0 };
+        let key_fits = if kind.is_table() { shape.key_size <= shape.slot_size } else { shape.key_size == 0 };
         if shape.pack() == word && key_fits { Ok(shape) } else { Err(wrong()) }
     }
 

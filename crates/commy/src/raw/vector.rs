@@ -38,7 +38,13 @@ pub struct Tail<'a> {
     ours: &'a Cell<u64>,
 }
 
-impl Tail<'_> {
+impl<'a> Tail<'a> {
+    /// `left` free slots of `slot_size` at `next`, which continue a container of `len` slots in order.
+    #[inline(always)]
+    pub(super) fn new(next: *mut u8, slot_size: u64, len: u64, left: u64, ours: &'a Cell<u64>) -> Tail<'a> {
+        Tail { first: next.wrapping_sub((len * slot_size) as usize), len, end: len + left, ours }
+    }
+
     /// Writes one more plain value and makes it live; false: ask the slow way.
     #[inline(always)]
     pub(crate) fn push<T: Plain>(&mut self, raw: &RawHeader, value: &T) -> bool {
@@ -46,7 +52,7 @@ impl Tail<'_> {
             return false;
         }
         // SAFETY: W1: the slots `len .. end` of T's size are free.
-        unsafe { SlotMut::new(self.first.add(self.len as usize * size_of::<T>())) }.put_plain(value);
+        unsafe { SlotMut::new(self.first.wrapping_add(self.len as usize * size_of::<T>())) }.put_plain(value);
         self.len += 1;
         raw.len.put(self.len);
         true

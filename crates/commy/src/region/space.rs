@@ -213,10 +213,11 @@ impl Space {
         Ok(self.table(self.geometry.page_map_at + page * size_of::<PageEntry>() as u64))
     }
 
-    /// The offset of heap page `page`.
+    /// The offset of heap page `page`. (A number out of range, from a damaged file, gives one that nothing resolves, or
+    /// another page's.)
     #[inline(always)]
     pub(crate) fn page_offset(&self, page: u64) -> u64 {
-        self.geometry.heap_at + page * PAGE
+        self.geometry.heap_at.wrapping_add(page.wrapping_mul(PAGE))
     }
 
     /// The heap page that holds `offset`.

@@ -16,6 +16,11 @@ fn vectors_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn deques_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::deques());
+}
+
+#[test]
 fn boxes_survive_a_kill_at_every_point() {
     kill_all(&catalogue::boxes());
 }
@@ -28,6 +33,16 @@ fn strings_survive_a_kill_at_every_point() {
 #[test]
 fn maps_survive_a_kill_at_every_point() {
     kill_all(&catalogue::maps());
+}
+
+#[test]
+fn sets_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::sets());
+}
+
+#[test]
+fn counters_and_gauges_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::counters());
 }
 
 #[test]

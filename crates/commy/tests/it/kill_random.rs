@@ -7,7 +7,7 @@ mod worker;
 use crate::seeded::{Random, seed};
 use crate::support::child::{Child, End, text};
 use crate::support::temporary::{LOCK_TIMEOUT, Temporary};
-use commy::{Error, Region};
+use commy::{Error, Region, SharedVec};
 use shared::{OBJECTS, Shared};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -45,6 +45,10 @@ impl Field {
     fn create(&self) -> (Shared, u64) {
         let options = Region::options().capacity(256 << 20).lock_timeout(LOCK_TIMEOUT);
         let shared = options.create(self.temporary.region()).and_then(Shared::new).expect("a region");
+        // The directory never shrinks: it is to be as large as it will be.
+        let names = || (0..OBJECTS).map(|number| format!("object {number}"));
+        names().for_each(|name| drop(shared.region.object::<SharedVec<String>>(&name).expect("room")));
+        names().for_each(|name| shared.region.remove_object(&name).expect("an object"));
         let empty = in_use(&shared.region);
         shared.fill().expect("room");
         (shared, empty)

@@ -103,6 +103,14 @@ pub const VICTIMS: &[&[Victim]] = &[
         ("regions: check", "freeze: set", 1),
         ("threads: exit", "inner: changed", 2),
     ],
+    &[
+        ("SharedVecDeque<String>: push_front with growth", "deque: data moved, capacity not", 1),
+        ("SharedVecDeque<String>: clear", "raze: a string returned", 2),
+        ("SharedVecDeque<String>: popped slots are filled again", "deque: front live", 3),
+        ("SharedVecDeque<String>: insert near the front", "deque: gap open, not counted", 1),
+        ("SharedVecDeque<String>: push_back for which somebody has waited", "wake: flag cleared, nobody woken", 1),
+        ("SharedHashSet<String>: guard of many calls", "commit: committed, words held", 1),
+    ],
 ];
 
 /// What came of a victim and its recoverers.
@@ -233,10 +241,12 @@ recoverers_are_killed! {
     a_recoverer_of_logs_and_rollbacks_may_die_anywhere: 1, Way::Live, 9;
     a_recoverer_of_the_heap_and_of_objects_may_die_anywhere: 2, Way::Live, 0;
     a_recoverer_of_guards_and_threads_may_die_anywhere: 3, Way::Live, 3;
+    a_recoverer_of_queues_may_die_anywhere: 4, Way::Live, 0;
     an_opener_who_finds_a_transaction_may_die_anywhere: 0, Way::Open, 0;
     an_opener_who_finds_logs_and_rollbacks_may_die_anywhere: 1, Way::Open, 0;
     an_opener_who_finds_the_heap_and_objects_may_die_anywhere: 2, Way::Open, 0;
     an_opener_who_finds_guards_and_threads_may_die_anywhere: 3, Way::Open, 0;
+    an_opener_who_finds_queues_may_die_anywhere: 4, Way::Open, 0;
 }
 
 /// The entry point of a crowd: takes all process slots, and goes with locks held and objects without a name.

@@ -1,5 +1,6 @@
 //! The promises of the library, one module for each.
 
+mod counters;
 mod damaged;
 mod kill_points;
 mod kill_random;
@@ -10,3 +11,4 @@ mod model;
 mod pitfalls;
 mod seeded;
 mod support;
+mod waits;

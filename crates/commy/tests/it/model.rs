@@ -1,8 +1,10 @@
 //! Sequences of operations beside the std twin of each container: through handles, guards, guards that are rolled
 //! back or unwound, transactions; from two attachments of one region, with a third that can only read.
 
+mod deques;
 pub mod harness;
 mod maps;
+mod sets;
 mod texts;
 mod vectors;
 

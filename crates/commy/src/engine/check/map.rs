@@ -4,7 +4,7 @@
 //! Invariant C1: a block changes from `Nobody` to another use once, and only by `claim`; so whoever follows links and
 //! claims what he meets ends, whatever the links say.
 
-use crate::journal::{OBJECT_CLASS, RUN_CLASS};
+use crate::journal::{CELL_CLASS, OBJECT_CLASS, RUN_CLASS};
 use crate::region::layout::{BIN_COUNT, OBJECT_SIZE, PAGE};
 
 /// What a block was found as.
@@ -186,9 +186,16 @@ const SIZES: [u64; 40] = {
     sizes
 };
 
+/// A counter's segment: 16 cells, each a cache line.
+const SEGMENT_SIZE: u64 = 1024;
+
 /// Bytes of a block of `class`; 0 if there are none.
 pub(super) fn size_of_class(class: usize) -> u64 {
-    if class == OBJECT_CLASS { OBJECT_SIZE } else { SIZES.get(class).copied().unwrap_or(0) }
+    match class {
+        OBJECT_CLASS => OBJECT_SIZE,
+        CELL_CLASS => SEGMENT_SIZE,
+        _ => SIZES.get(class).copied().unwrap_or(0),
+    }
 }
 
 /// The class whose blocks serve `size` bytes.

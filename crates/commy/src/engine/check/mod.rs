@@ -20,7 +20,7 @@ use std::fmt::Arguments;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use crate::journal::{OBJECT_CLASS, RUN_CLASS};
+use crate::journal::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, RUN_CLASS};
 use crate::region::layout::*;
 use crate::region::{Geometry, Space};
 use map::{Map, Use};
@@ -156,8 +156,12 @@ impl<'a> Checker<'a> {
 
     /// The link of a free block of `class`.
     fn link(&self, block: u64, class: usize) -> u64 {
-        let offset = block + if class == OBJECT_CLASS { OBJECT_LINK_AT } else { 0 };
-        self.space.get::<AtomicU64>(offset).map_or(0, Word::peek)
+        let within = match class {
+            OBJECT_CLASS => OBJECT_LINK_AT,
+            CELL_CLASS => CELL_LINK_AT,
+            _ => 0,
+        };
+        self.space.get::<AtomicU64>(block + within).map_or(0, Word::peek)
     }
 
     /// The bytes of a block that was claimed.

@@ -4,11 +4,15 @@ use std::fmt::Arguments;
 
 use super::Checker;
 use super::map::{Content, Use, size_of_class};
-use crate::journal::OBJECT_CLASS;
+use crate::journal::{CELL_CLASS, OBJECT_CLASS};
 use crate::lock::OWNER;
 use crate::raw::ContainerKind;
 use crate::region::layout::*;
 
+const DEQUE: u64 = ContainerKind::VecDeque as u64;
+const COUNTER: u64 = ContainerKind::Counter as u64;
+/// Lanes whose cells lie in one segment of a counter.
+const SEGMENT_LANES: u64 = 16;
 /// Flag of a shape: the key of a table is a text.
 const TEXT_KEY: u64 = 1;
 /// Bytes of a string's slot; up to 15 of them are content.
@@ -93,10 +97,11 @@ impl<'a> Checker<'a> {
         let before = self.report.count();
         self.stamp(at, header.raw.stamp.peek());
         let object = self.describe(at, header)?;
-        if object.kind == ContainerKind::HashMap as u64 {
-            self.table(&object);
-        } else {
-            self.array(&object);
+        match object.kind {
+            kind if is_table(kind) => self.table(&object),
+            DEQUE => self.ring(&object),
+            COUNTER => self.counter(&object),
+            _ => self.array(&object),
         }
         (self.report.count() == before).then_some(object)
     }
@@ -192,6 +197,50 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A double-ended queue: a ring of slots, a power of two of them, of which `len` from number `aux0` on are live.
+    fn ring(&mut self, object: &Object) {
+        let (at, len, capacity, head) = (object.at, object.len, object.capacity, object.aux0);
+        if capacity == 0 && head != 0 {
+            let detail = format_args!("object {at}: slot {head} of none");
+            self.add(at + OBJECT_RAW_AT, "a queue begins outside of its ring", detail);
+        }
+        let size = Some(capacity).filter(|slots| slots.is_power_of_two());
+        let size = size.and_then(|slots| slots.checked_mul(object.slot_size.max(1)));
+        let Some(content) = self.content(object, size) else { return };
+        if len > capacity || head >= capacity {
+            let detail = format_args!("object {at}: {len} from slot {head} of {capacity}");
+            return self.add(at + OBJECT_RAW_AT, "a queue is longer than its ring or begins outside of it", detail);
+        }
+        if !object.owned.is_empty() {
+            for number in (0..len).map(|index| (head + index) % capacity) {
+                // Inside the content, because number < capacity.
+                let start = (number * object.slot_size) as usize;
+                self.strings(object, &content[start..start + object.slot_size as usize]);
+            }
+        }
+    }
+
+    /// A counter: the offsets of its segments, 0 for those that are not there.
+    fn counter(&mut self, object: &Object) {
+        let (at, lanes) = (object.at, u64::from(self.space.geometry.lane_count));
+        if object.capacity != lanes.div_ceil(SEGMENT_LANES) {
+            let detail = format_args!("object {at}: {} for {lanes} lanes", object.capacity);
+            self.add(at + OBJECT_RAW_AT, "a counter has not one place for each segment", detail);
+        }
+        let Some(content) = self.content(object, object.capacity.checked_mul(8)) else { return };
+        let mut count = 0;
+        for segment in (0..content.len()).step_by(8).filter_map(|place| word(content, place)) {
+            if segment != 0 {
+                count += 1;
+                self.claim(segment, CELL_CLASS, Use::Reachable, format_args!("segment of object {at}"));
+            }
+        }
+        if count != object.len {
+            let detail = format_args!("object {at}: {}, but there are {count}", object.len);
+            self.add(at + OBJECT_RAW_AT, "a counter's segments are miscounted", detail);
+        }
+    }
+
     /// The strings that a live slot owns.
     pub(super) fn strings(&mut self, object: &Object, slot: &[u8]) {
         for place in &object.owned {
@@ -224,17 +273,25 @@ fn unpack(shape: u64) -> (u64, u64, u64, u64) {
     (shape & 0xff, shape >> 8 & 0xff, shape >> 16 & 0xffff, shape >> 32)
 }
 
+/// Is the body a hash table?
+fn is_table(kind: u64) -> bool {
+    kind == ContainerKind::HashMap as u64 || kind == ContainerKind::HashSet as u64
+}
+
 /// Is there such a container, and do the strings lie apart from each other in its slots?
 fn is_possible(shape: u64, owned: &[usize]) -> bool {
     const VEC: u64 = ContainerKind::Vec as u64;
     const BOX: u64 = ContainerKind::Box as u64;
     const STRING: u64 = ContainerKind::String as u64;
-    const TABLE: u64 = ContainerKind::HashMap as u64;
+    const GAUGE: u64 = ContainerKind::Gauge as u64;
     let (kind, flags, key_size, slot_size) = unpack(shape);
     let fits = match (kind, flags) {
-        (TABLE, 0) => key_size <= slot_size,
-        (TABLE, TEXT_KEY) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
-        (VEC | BOX, 0) => key_size == 0,
+        (table, 0) if is_table(table) => key_size <= slot_size,
+        (table, TEXT_KEY) if is_table(table) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
+        (VEC | BOX | DEQUE, 0) => key_size == 0,
+        // A contribution is {process, value}, a segment of a counter one offset.
+        (GAUGE, 0) => key_size == 0 && slot_size == 16 && owned.is_empty(),
+        (COUNTER, 0) => key_size == 0 && slot_size == 8 && owned.is_empty(),
         (STRING, 0) => key_size == 0 && slot_size == 1,
         _ => false,
     };

@@ -5,7 +5,10 @@ use super::{Places, content, word};
 use crate::seeded::{Random, seed, thorough};
 use crate::support::child::{self, Child};
 use crate::support::temporary::{Temporary, quiet};
-use commy::{Plain, Region, RegionOptions, Result, SharedBox, SharedHashMap, SharedString, SharedVec};
+use commy::{
+    Plain, Region, RegionOptions, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet,
+    SharedString, SharedVec, SharedVecDeque,
+};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,8 +44,57 @@ fn fill(region: &Region) -> Result<()> {
     region
         .object::<SharedHashMap<(u32, u64), Vec<u8>>>("padded")?
         .extend((0..20).map(|n| ((n, 7u64), vec![n as u8; 30])))?;
+    let queue: SharedVecDeque<u64> = region.object("queue")?;
+    queue.extend(0..100)?;
+    queue.pop_front_many(60)?;
+    queue.extend(0..70)?;
+    let waiting: SharedVecDeque<String> = region.object("waiting")?;
+    waiting.extend((0..20).map(|n| "w".repeat(n * 3)))?;
+    (0..8).try_for_each(|n| waiting.push_front("f".repeat(n * 5)))?;
+    region.object::<SharedHashSet<String>>("set")?.extend((0..40).map(|n| "s".repeat(n)))?;
+    region.object::<SharedCounter>("counter")?.add(5)?;
+    region.object::<SharedGauge>("gauge")?.add(5)?;
     region.object::<SharedVec<u64>>("gone")?.extend(0..5000)?;
     region.remove_object("gone")
+}
+
+/// Asks everything of the queues, the set and what counts.
+fn exercise_more(region: &Region) {
+    let moment = Duration::from_micros(50);
+    let _ = region.open_object::<SharedVecDeque<u64>>("queue").map(|it| {
+        let _ = (it.len(), it.front(), it.back(), it.get(50), it.get(usize::MAX), it.to_vec(), it.contains(&9));
+        let _ = it.read().map(|guard| {
+            let (first, second) = guard.as_slices();
+            let sum = first.iter().chain(second).fold(0, |sum: u64, value| sum.wrapping_add(*value));
+            (guard.iter().rev().count(), guard.back().copied(), guard.to_vec(), sum)
+        });
+        let _ = (it.push_back(1), it.push_front(2), it.pop_front(), it.pop_back(), it.pop_front_wait(moment));
+        let _ = (it.insert(20, 1), it.remove(30), it.set(3, 1), it.extend(0..90), it.pop_front_many(50), it.reserve(9));
+        let _ = it.wait_changed(it.version().unwrap_or(0), moment);
+        let _ = it.write().map(|mut guard| {
+            let _ = (guard.rotate_left(guard.len() / 3), guard.swap(1, 2), guard.drain(..5), guard.resize(70, 4));
+            let _ = (guard.iter_mut().map(drop), guard.retain(|n| n % 2 == 0), guard.make_contiguous().map(drop));
+            guard.rollback();
+        });
+    });
+    let _ = region.open_object::<SharedVecDeque<String>>("waiting").map(|it| {
+        let _ = (it.len(), it.front(), it.back(), it.get(15), it.to_vec());
+        let _ = it.read().map(|guard| guard.iter().map(str::len).sum::<usize>());
+        let _ = (it.push_back("x".repeat(90)), it.pop_front(), it.pop_back(), it.insert(5, "i"), it.remove(9));
+        let _ = (it.set(3, "y".repeat(90)), it.truncate(12), it.pop_back_wait(moment), it.set_limit(Some(3)));
+        let _ = it.write().map(|mut guard| (guard.retain(|text| text.len() > 9), guard.drain(1..3)));
+        let _ = it.clear();
+    });
+    let _ = region.open_object::<SharedHashSet<String>>("set").map(|it| {
+        let _ = (it.len(), it.contains("sss"), it.get("ssss"), it.to_set(), it.is_subset(&it));
+        let _ = it.read().map(|guard| (guard.iter().map(str::len).sum::<usize>(), guard.to_set()));
+        let _ = (it.insert("new key that has a block"), it.remove("ss"), it.take(&"s".repeat(30)), it.replace("s"));
+        let _ = it.write().map(|mut guard| (guard.retain(|key| key.len() > 20), guard.drain()));
+    });
+    let _ = region.open_object::<SharedCounter>("counter").map(|it| {
+        let _ = (it.get(), it.add(3), it.reset(), it.increment(), it.read().and_then(|guard| guard.get()));
+    });
+    let _ = region.open_object::<SharedGauge>("gauge").map(|it| (it.get(), it.own(), it.add(3), it.set(1), it.get()));
 }
 
 /// Asks everything of every object; whatever comes back is fine.
@@ -107,6 +159,7 @@ fn exercise(region: &Region, writable: bool) {
     let _ = region.open_object::<SharedHashMap<(u32, u64), Vec<u8>>>("padded").map(|it| {
         let _ = (it.get(&(3, 7)), it.insert((99, 7), vec![1; 300]), it.to_map(), it.remove(&(4, 7)), it.clear());
     });
+    exercise_more(region);
     if !writable {
         return;
     }
@@ -120,7 +173,10 @@ fn exercise(region: &Region, writable: bool) {
     let _ =
         (SharedVec::<String>::new_in(region).map(|it| it.push("anonymous")), region.rename_object("new", "renamed"));
     let _ = (texts.map(|it| it.clear()), names.map(|it| it.clear()), map.map(|it| it.clear()));
-    for name in ["numbers", "texts", "options", "colors", "text", "box", "map", "names", "padded", "renamed"] {
+    for name in [
+        "numbers", "texts", "options", "colors", "text", "box", "map", "names", "padded", "renamed", "queue",
+        "waiting", "set", "counter", "gauge",
+    ] {
         let _ = region.remove_object(name);
     }
     let _ = region.check().map(|report| report.to_string());
@@ -163,7 +219,7 @@ impl Template {
         for _ in 0..1 + random.below(4) {
             let (from, to) = match random.below(20) {
                 // Object headers, each 192 bytes, from the beginning of the heap on.
-                0..=6 => (self.places.heap_at, self.places.heap_at + 12 * 192),
+                0..=6 => (self.places.heap_at, self.places.heap_at + 17 * 192),
                 7..=13 => (self.places.heap_at, self.places.heap_at + supplied),
                 // Header words, arenas, supply.
                 14 => (200, 12288),

@@ -1,16 +1,30 @@
 //! What the processes share, and what must hold of it at every moment.
 
-use commy::{Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec};
+use commy::{
+    Region, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec,
+    SharedVecDeque,
+};
 use std::collections::BTreeSet;
 
+/// Most numbers in the line.
+pub const LINE: usize = 100;
 pub const ACCOUNTS: u64 = 24;
-/// Objects that come and go; with the others they fit into one group of the directory, which never shrinks.
+/// Objects that come and go.
 pub const OBJECTS: u64 = 6;
 const MONEY: u64 = 1000;
 
 /// See the module.
 pub struct Shared {
     pub region: Region,
+    /// Texts on their way, and the set of them.
+    pub queue: SharedVecDeque<String>,
+    pub queued: SharedHashSet<String>,
+    /// Numbers, each one more than the one before it; no more than its limit.
+    pub line: SharedVecDeque<u64>,
+    /// Only grows.
+    pub counter: SharedCounter,
+    /// Each process contributes at most 3 for a while.
+    pub gauge: SharedGauge,
     /// Money goes between these two; none is lost.
     pub purses: SharedVec<u64>,
     pub ledger: SharedHashMap<u64, u64>,
@@ -28,6 +42,11 @@ pub struct Shared {
 impl Shared {
     pub fn new(region: Region) -> Result<Shared> {
         Ok(Shared {
+            queue: region.object("queue")?,
+            queued: region.object("queued")?,
+            line: region.object::<SharedVecDeque<u64>>("line")?.with_limit(LINE)?,
+            counter: region.object("counter")?,
+            gauge: region.object("gauge")?,
             purses: region.object("purses")?,
             ledger: region.object("ledger")?,
             keys: region.object("keys")?,
@@ -45,6 +64,14 @@ impl Shared {
     }
 
     pub fn clear(&self) -> Result<()> {
+        self.queue.clear()?;
+        self.queued.clear()?;
+        self.line.clear()?;
+        // These two keep what they have once taken.
+        self.region.remove_object("counter")?;
+        self.region.remove_object("gauge")?;
+        self.region.object::<SharedCounter>("counter")?;
+        self.region.object::<SharedGauge>("gauge")?;
         self.purses.clear()?;
         self.ledger.clear()?;
         self.keys.clear()?;
@@ -68,6 +95,13 @@ impl Shared {
             for (key, value) in &items {
                 assert!(value == content(key), "the content of {key} is another's");
             }
+            let (queue, queued) = (tx.read(&self.queue)?, tx.read(&self.queued)?);
+            assert_eq!(queue.len(), queued.len());
+            assert!(queue.iter().all(|text| queued.contains(text)), "a queue and a set tell different stories");
+            let line = tx.read(&self.line)?;
+            assert!(line.len() <= LINE, "{} numbers in the line", line.len());
+            let first = line.front().copied().unwrap_or_default();
+            assert!(line.iter().zip(first..).all(|(value, number)| *value == number), "a broken line: {line:?}");
             assert_words(&tx.read(&self.text)?);
             let row = *tx.read(&self.row)?;
             assert!(row.iter().all(|number| *number == row[0]), "a torn row: {row:?}");
@@ -79,6 +113,11 @@ impl Shared {
             Ok(())
         })
     }
+}
+
+/// A text for the queue.
+pub fn token(number: u64) -> String {
+    if number.is_multiple_of(2) { format!("{:x}", number % 4096) } else { format!("a text on its way: {number:x}") }
 }
 
 /// The content of an item: all of it follows from its key.

@@ -1,6 +1,6 @@
 //! A process at work, until it is killed.
 
-use super::shared::{ACCOUNTS, OBJECTS, Shared, assert_words, content};
+use super::shared::{ACCOUNTS, OBJECTS, Shared, assert_words, content, token};
 use crate::seeded::Random;
 use crate::support::child;
 use crate::support::temporary::LOCK_TIMEOUT;
@@ -8,7 +8,7 @@ use commy::{Error, Region, Result, SharedVec};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Longest content of what grows and shrinks.
 const MOST: usize = 120;
@@ -22,7 +22,7 @@ struct Worker {
 impl Worker {
     /// Something, whole or not at all.
     fn act(&mut self) -> Result<()> {
-        match self.random.below(16) {
+        match self.random.below(22) {
             0..3 => self.pay(),
             3..6 => self.add(),
             6..8 => self.take(),
@@ -30,6 +30,10 @@ impl Worker {
             9 | 10 => self.write(),
             11 | 12 => self.count(),
             13 => self.make_objects(),
+            16 | 17 => self.send(),
+            18 => self.receive(),
+            19 | 20 => self.stand_in_line(),
+            21 => self.tally(),
             14 if self.random.below(2) == 0 => self.fail(),
             14 => self.grow(),
             _ if self.random.below(8) == 0 => self.come_again(),
@@ -98,6 +102,86 @@ impl Worker {
             keys.retain(|key| key.len().is_multiple_of(2))?;
             items.retain(|key, _| key.len().is_multiple_of(2))
         })
+    }
+
+    /// A text goes into the queue, at either end or between, unless it is on its way.
+    fn send(&mut self) -> Result<()> {
+        let (text, way) = (token(self.random.next()), self.random.below(3));
+        let Shared { region, queue, queued, .. } = &self.shared;
+        region.transaction(|tx| {
+            let (mut queue, mut queued) = (tx.write(queue)?, tx.write(queued)?);
+            if queue.len() >= MOST {
+                queue.retain(|text| text.len().is_multiple_of(2))?;
+                queued.retain(|text| text.len().is_multiple_of(2))?;
+            }
+            match (queued.insert(&text)?, way) {
+                (false, _) => queue.rotate_left(queue.len() / 3),
+                (true, 0) => queue.push_back(&text),
+                (true, 1) => queue.push_front(&text),
+                (true, _) => queue.insert(queue.len() / 3, &text),
+            }
+        })
+    }
+
+    fn receive(&mut self) -> Result<()> {
+        let way = self.random.below(4);
+        let Shared { region, queue, queued, .. } = &self.shared;
+        region.transaction(|tx| {
+            let (mut queue, mut queued) = (tx.write(queue)?, tx.write(queued)?);
+            let taken = match way {
+                0 => queue.pop_back()?.into_iter().collect(),
+                1 => queue.remove(queue.len() / 2)?.into_iter().collect(),
+                2 => queue.drain(..queue.len().min(7))?,
+                _ => queue.pop_front()?.into_iter().collect::<Vec<String>>(),
+            };
+            taken.iter().try_for_each(|text| queued.take(text)?.map(drop).ok_or(Error::NotFound))
+        })
+    }
+
+    /// Numbers join at one end and leave at the other; who finds none, or no room, waits a little.
+    fn stand_in_line(&mut self) -> Result<()> {
+        let (way, count) = (self.random.below(6), self.random.below(9));
+        let line = &self.shared.line;
+        let moment = Duration::from_micros(300);
+        match way {
+            0 => line.pop_front_wait(moment).map(drop),
+            1 => line.pop_front_many_wait(count as usize, moment).map(drop),
+            2 => line.pop_back_wait(moment).map(drop),
+            3 => {
+                let mut guard = line.write()?;
+                let next = guard.back().map_or(0, |last| last + 1);
+                match guard.extend(next..next + count) {
+                    Err(Error::Full { .. }) => Ok(()),
+                    other => other,
+                }
+            }
+            4 => {
+                let mut guard = line.write()?;
+                guard.iter_mut()?.for_each(|number| *number += 1);
+                match guard.front().copied().and_then(|first| first.checked_sub(1)) {
+                    Some(before) => guard.try_push_front(before).map(drop),
+                    None => guard.try_push_back(7).map(drop),
+                }
+            }
+            _ => {
+                // Waits for room without knowing the number that is due: the guard after it does.
+                line.wait_changed(line.version()?, moment)?;
+                let mut guard = line.write()?;
+                let next = guard.back().map_or(0, |last| last + 1);
+                guard.try_push_back(next).map(drop)
+            }
+        }
+    }
+
+    fn tally(&mut self) -> Result<()> {
+        let Shared { counter, gauge, .. } = &self.shared;
+        let before = counter.get()?;
+        counter.add(self.random.below(5))?;
+        assert!(counter.get()? >= before, "a counter went back");
+        gauge.set(self.random.below(4) as i64)?;
+        let total = gauge.get()?;
+        assert!((0..=64).contains(&total), "a gauge of {total}");
+        Ok(())
     }
 
     fn write(&mut self) -> Result<()> {

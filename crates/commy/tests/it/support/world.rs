@@ -1,9 +1,10 @@
 //! Objects together with their std twins: how to fill them, look at them, and let a survivor leave a mark in them.
 
 use commy::{
-    Error, Key, Plain, Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec, Store, StoreKey, Value,
+    Error, Key, Plain, Region, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet,
+    SharedString, SharedVec, SharedVecDeque, Store, StoreKey, Value,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 
 /// A write to one object.
@@ -119,6 +120,11 @@ pub fn entries<K: Sample + Ord, V: Sample>(count: u64) -> BTreeMap<K, V> {
     (0..count).map(|number| (K::sample(number), V::sample(number))).collect()
 }
 
+/// The set of `sample(0) .. sample(count)`.
+pub fn members<K: Sample + Ord>(count: u64) -> BTreeSet<K> {
+    (0..count).map(K::sample).collect()
+}
+
 const MARK: u64 = 999;
 
 impl<T: Value + Store<T> + Sample> World for SharedVec<T> {
@@ -149,6 +155,41 @@ impl<T: Value + Store<T> + Sample> World for SharedVec<T> {
 
     fn mark_twin(twin: &mut Vec<T>) {
         twin.push(T::sample(MARK));
+    }
+}
+
+impl<T: Value + Store<T> + Sample> World for SharedVecDeque<T> {
+    type Twin = VecDeque<T>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    /// The first half stands at the end of the ring, the second at its beginning.
+    fn fill(&self, twin: &VecDeque<T>) -> Result<()> {
+        self.clear()?;
+        self.reserve(twin.len())?;
+        let half = twin.len() / 2;
+        self.extend(twin.iter().skip(half).cloned())?;
+        twin.iter().take(half).rev().try_for_each(|value| self.push_front(value.clone()))
+    }
+
+    fn look(&self) -> Result<VecDeque<T>> {
+        let values = self.to_vec()?;
+        assert_eq!(self.len()?, values.len());
+        Ok(values.into())
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.push_back(T::sample(MARK)))]
+    }
+
+    fn mark_twin(twin: &mut VecDeque<T>) {
+        twin.push_back(T::sample(MARK));
     }
 }
 
@@ -243,6 +284,116 @@ where
 
     fn mark_twin(twin: &mut BTreeMap<K, V>) {
         twin.insert(K::sample(MARK), V::sample(MARK));
+    }
+}
+
+impl<K: Key + StoreKey<K> + Sample + Ord + std::hash::Hash> World for SharedHashSet<K> {
+    type Twin = BTreeSet<K>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &BTreeSet<K>) -> Result<()> {
+        self.clear()?;
+        self.extend(twin.clone())
+    }
+
+    fn look(&self) -> Result<BTreeSet<K>> {
+        let set = self.to_set()?;
+        assert_eq!(self.len()?, set.len());
+        Ok(set.into_iter().collect())
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.insert(K::sample(MARK)).map(drop))]
+    }
+
+    fn mark_twin(twin: &mut BTreeSet<K>) {
+        twin.insert(K::sample(MARK));
+    }
+}
+
+/// A counter; its twin is what it has counted, and how many segments of cells it has.
+pub struct Counted {
+    region: Region,
+    pub name: String,
+    pub counter: SharedCounter,
+}
+
+/// The object of that name, new.
+fn renewed<C: commy::Container>(region: &Region, name: &str) -> Result<C> {
+    region.remove_object(name)?;
+    region.object(name)
+}
+
+impl World for Counted {
+    type Twin = (u64, u64);
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        Ok(Counted { region: region.clone(), name: name.into(), counter: region.object(name)? })
+    }
+
+    fn fill(&self, twin: &(u64, u64)) -> Result<()> {
+        let counter: SharedCounter = renewed(&self.region, &self.name)?;
+        if twin.1 > 0 { counter.add(twin.0) } else { Ok(()) }
+    }
+
+    fn look(&self) -> Result<(u64, u64)> {
+        let objects = self.region.objects()?;
+        let segments = objects.iter().find(|object| object.name == self.name).map_or(0, |object| object.len);
+        Ok((self.counter.get()?, segments))
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.counter.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.counter.add(1_000_000))]
+    }
+
+    fn mark_twin(twin: &mut (u64, u64)) {
+        *twin = (twin.0 + 1_000_000, 1);
+    }
+}
+
+/// A gauge; its twin is the total.
+pub struct Gauged {
+    region: Region,
+    pub name: String,
+    pub gauge: SharedGauge,
+}
+
+impl World for Gauged {
+    type Twin = i64;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        Ok(Gauged { region: region.clone(), name: name.into(), gauge: region.object(name)? })
+    }
+
+    fn fill(&self, twin: &i64) -> Result<()> {
+        renewed::<SharedGauge>(&self.region, &self.name)?.add(*twin).map(drop)
+    }
+
+    fn look(&self) -> Result<i64> {
+        self.gauge.get()
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.gauge.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.gauge.add(1_000_000).map(drop))]
+    }
+
+    fn mark_twin(twin: &mut i64) {
+        *twin += 1_000_000;
     }
 }
 

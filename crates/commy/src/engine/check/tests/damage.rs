@@ -188,6 +188,23 @@ const OBJECTS: &[Damage] = &[
     ("a capacity is impossible", |w| w.raw(0).capacity.put(u64::MAX / 2)),
     ("a capacity is impossible", |w| w.raw(4).capacity.put(3)),
     ("a container is longer than its capacity", |w| w.raw(0).len.put(1 << 40)),
+    ("a capacity is impossible", |w| w.raw(5).capacity.put(6)),
+    ("a queue begins outside of its ring", |w| {
+        w.act(0, |context| w.empty_out(context, w.objects[5], &[0]));
+        w.raw(5).aux0.put(1);
+    }),
+    ("a queue is longer than its ring or begins outside of it", |w| w.raw(5).aux0.put(8)),
+    ("a queue is longer than its ring or begins outside of it", |w| w.raw(5).len.put(9)),
+    // The seventh item, behind the ring's end.
+    ("a string is malformed", |w| w.poke_byte(w.raw(5).data.peek() + 2 * 16 + 15, 0x40)),
+    ("blocks belong to nobody", |w| add(&w.raw(5).len, u64::MAX)),
+    ("a counter has not one place for each segment", |w| w.raw(6).capacity.put(120)),
+    ("a counter's segments are miscounted", |w| add(&w.raw(6).len, 1)),
+    ("a block is of another class than its place", |w| w.word(w.raw(6).data.peek()).put(w.root().descriptor.peek())),
+    ("a block is in two places", |w| {
+        let [first, second] = [0, 2].map(|number| w.word(w.raw(6).data.peek() + number * 8));
+        first.put(second.peek());
+    }),
     ("a text is no UTF-8", |w| w.poke_byte(w.raw(3).data.peek() + 3, 0xff)),
     ("a text is no UTF-8", |w| add(&w.raw(3).len, u64::MAX)),
     ("a string is malformed", |w| w.poke_byte(w.string(1) + 15, 0x40)),

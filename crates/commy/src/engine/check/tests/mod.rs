@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::check;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS};
 use crate::process::{Actor, Identity, claim_lane};
-use crate::raw::{ContainerKind, Descriptor, Shape, SlotMut, Table, Vector, detach, finish, hash_bytes};
+use crate::raw::{
+    ContainerKind, Counter, Deque, Descriptor, Shape, SlotMut, Table, Vector, detach, finish, hash_bytes,
+};
 use crate::region::layout::*;
 use crate::region::{CreateOptions, Space, create_unnamed};
 
@@ -23,13 +25,15 @@ const STRINGS: Shape = Shape { slot_size: 24, ..VEC };
 const BOX: Shape = Shape { kind: ContainerKind::Box, slot_size: 40, ..VEC };
 const TEXT: Shape = Shape { kind: ContainerKind::String, slot_size: 1, ..VEC };
 const MAP: Shape = Shape { kind: ContainerKind::HashMap, text_key: false, key_size: 8, slot_size: 24 };
+const RING: Shape = Shape { kind: ContainerKind::VecDeque, slot_size: 16, ..VEC };
+const COUNTER: Shape = Shape { kind: ContainerKind::Counter, ..VEC };
 const DIRECTORY: Shape = Shape { kind: ContainerKind::HashMap, text_key: true, key_size: 16, slot_size: 24 };
 
 /// A region and the lanes that work on it.
 struct World {
     space: Space,
     lanes: [u32; 2],
-    /// vector of u64, vector of strings, box, text, map from u64 to strings (anonymous)
+    /// vector of u64, vector of strings, box, text; anonymous: map from u64 to strings, queue of strings, counter
     objects: Vec<u64>,
 }
 
@@ -41,14 +45,15 @@ impl World {
         World { space, lanes: [0, 1], objects: Vec::new() }
     }
 
-    /// A region with a directory and five objects, in which blocks and runs of many sizes came and went.
+    /// A region with a directory and seven objects, in which blocks and runs of many sizes came and went.
     fn full() -> World {
         let mut world = World::empty();
         world.lanes = [0, 1].map(|_| claim_lane(&world.space, ME, 1).unwrap());
         let root = world.act(0, |context| world.create(context, DIRECTORY, &[0], 0));
         assert_eq!(root, world.space.geometry.root_header);
         let shapes = [(VEC, vec![]), (STRINGS, vec![8]), (BOX, vec![24, 8]), (TEXT, vec![]), (MAP, vec![8])];
-        for (number, (shape, owned)) in shapes.into_iter().enumerate() {
+        let shapes = shapes.into_iter().chain([(RING, vec![0]), (COUNTER, vec![])]);
+        for (number, (shape, owned)) in shapes.enumerate() {
             let is_named = number < 4;
             let owner = if is_named { 0 } else { SOMEBODY };
             let name = ["a", "strings of different lengths", "box", "text"].get(number);
@@ -61,7 +66,7 @@ impl World {
             });
             world.objects.push(at);
         }
-        let [numbers, strings, cell, text, map] = world.objects[..] else { unreachable!() };
+        let [numbers, strings, cell, text, map, ring, counter] = world.objects[..] else { unreachable!() };
         world.act(3, |context| {
             (0..200).for_each(|number| world.push(context, numbers, |slot, _| slot.put_word(number)));
             for len in [0, 7, 15, 16, 100, 3000, 20_000, 40_000] {
@@ -76,6 +81,15 @@ impl World {
             }
         });
         world.act(0, |context| (0..40).for_each(|key| world.insert(context, map, key, &[b'y'; 30])));
+        world.act(0, |context| {
+            (0..6).for_each(|len| world.add_back(context, ring, &vec![b'q'; len * 2]));
+            world.ring(ring).drop_front(4);
+            // The ring of eight begins at number 4 and ends behind its end.
+            (0..5).for_each(|len| world.add_back(context, ring, &vec![b'r'; 10 + len * 20]));
+            let counter = Counter::new(&world.space, &world.header(counter).raw);
+            counter.found(context).unwrap();
+            [0, 40].iter().for_each(|lane| counter.make_segment(context, *lane).unwrap());
+        });
         // Room is left everywhere: in lists, spans, free runs.
         let scratch: Vec<u64> = world.act(1, |context| {
             let sizes = (1..60).flat_map(|step| [step * 16, step * 700, 5000 * step]);
@@ -161,6 +175,33 @@ impl World {
 
     fn table(&self, at: u64) -> Table<'_> {
         Table::new(&self.space, &self.header(at).raw, 24)
+    }
+
+    fn ring(&self, at: u64) -> Deque<'_> {
+        Deque::new(&self.space, &self.header(at).raw, 16)
+    }
+
+    fn add_back(&self, context: &mut Context, at: u64, content: &[u8]) {
+        let ring = self.ring(at);
+        ring.next_back(context).unwrap().target().put_bytes(context, content).unwrap();
+        ring.publish_back();
+    }
+
+    fn add_front(&self, context: &mut Context, at: u64, content: &[u8]) {
+        let ring = self.ring(at);
+        ring.next_front(context).unwrap().target().put_bytes(context, content).unwrap();
+        ring.publish_front();
+    }
+
+    /// Takes the first item of the queue of strings.
+    fn take_front(&self, context: &mut Context, at: u64) {
+        let ring = self.ring(at);
+        ring.touch(context).unwrap();
+        for (block, len) in ring.place(0).unwrap().owned_blocks(&[0]).unwrap() {
+            context.reserve_log(HEAD_SIZE).unwrap();
+            context.release(len, block);
+        }
+        ring.drop_front(1);
     }
 
     fn insert(&self, context: &mut Context, at: u64, key: u64, value: &[u8]) {
@@ -263,9 +304,9 @@ fn a_region_with_everything_is_clean() {
     let world = World::full();
     world.assert_clean();
     let report = check(&world.space);
-    assert_eq!(report.objects, 5);
-    assert!(report.cached_bytes > 0 && report.free_bytes > 0 && report.to_string().starts_with("clean: 5 objects, "));
-    for (object, owned) in world.objects.iter().zip([&[][..], &[8], &[8, 24], &[], &[8]]) {
+    assert_eq!(report.objects, 7);
+    assert!(report.cached_bytes > 0 && report.free_bytes > 0 && report.to_string().starts_with("clean: 7 objects, "));
+    for (object, owned) in world.objects.iter().zip([&[][..], &[8], &[8, 24], &[], &[8], &[0]]) {
         world.act(2, |context| world.empty_out(context, *object, owned));
         world.assert_clean();
     }

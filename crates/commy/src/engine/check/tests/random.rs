@@ -37,7 +37,7 @@ impl Random {
 fn random_work_keeps_a_region_clean() {
     let mut random = Random::new();
     let world = World::full();
-    let [numbers, strings, _, _, map] = world.objects[..] else { unreachable!() };
+    let [numbers, strings, _, _, map, ring, _] = world.objects[..] else { unreachable!() };
     let mut twin: BTreeMap<u64, u64> = (0..10).chain(25..40).map(|key| (key, 30)).collect();
     for round in 0..600 {
         let (lane, index, commit) = (random.below(2) as usize, random.below(4) as usize, random.below(3) != 0);
@@ -50,6 +50,17 @@ fn random_work_keeps_a_region_clean() {
             3 if random.below(3) == 0 => {
                 world.empty_out(context, map, &[8]);
                 after.clear();
+            }
+            6 if world.header(ring).raw.len.peek() > 3000 => world.empty_out(context, ring, &[0]),
+            6 => {
+                for _ in 0..random.below(60) {
+                    match random.below(5) {
+                        0 | 1 => world.add_back(context, ring, &vec![b's'; random.len() as usize % 500]),
+                        2 => world.add_front(context, ring, &vec![b't'; random.len() as usize % 500]),
+                        _ if world.header(ring).raw.len.peek() > 0 => world.take_front(context, ring),
+                        _ => {}
+                    }
+                }
             }
             4 | 5 => {
                 let from = after.keys().copied().filter(|_| random.below(3) != 0).collect::<Vec<_>>();

@@ -3,7 +3,7 @@
 use crate::support::scenario::{Scenario, scenario, silent};
 use crate::support::temporary;
 use crate::support::world::{Names, Sample, World, samples};
-use commy::{Result, SharedBox, SharedHashMap, SharedVec, crash};
+use commy::{Result, SharedBox, SharedCounter, SharedHashMap, SharedVec, crash};
 use std::collections::BTreeMap;
 
 /// Objects made, removed, renamed.
@@ -23,6 +23,12 @@ pub fn objects() -> Vec<Scenario> {
             names(&[]),
             |all| all.extend([(LONG.into(), 1)]),
             |_, region| region.create_object::<SharedBox<String>>(LONG).map(drop),
+        ),
+        scenario::<Names>(
+            "objects: create a counter",
+            names(&[]),
+            |all| all.extend([("new".into(), 0)]),
+            |_, region| region.create_object::<SharedCounter>("new").map(drop),
         ),
         scenario::<Names>(
             "objects: create one more than fit into a group",

@@ -1,14 +1,20 @@
 //! All operations that children are killed in, by group.
 
 mod boxes_and_texts;
+mod counters;
+mod deques;
 mod engine;
 mod maps;
+mod sets;
 mod several;
 mod vectors;
 
 pub use boxes_and_texts::{boxes, strings};
+pub use counters::counters;
+pub use deques::deques;
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
+pub use sets::sets;
 pub use several::{guards, transactions};
 pub use vectors::vectors;
 
@@ -18,10 +24,13 @@ use super::scenario::Scenario;
 type Group = (&'static [&'static str], fn() -> Vec<Scenario>);
 
 const GROUPS: &[Group] = &[
-    (&["SharedVec", "long SharedVec"], vectors),
+    (&["SharedVecDeque", "long SharedVecDeque"], deques),
+    (&["SharedVec<", "long SharedVec:"], vectors),
     (&["SharedBox"], boxes),
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),
+    (&["SharedHashSet"], sets),
+    (&["SharedCounter", "SharedGauge"], counters),
     (&["transaction"], transactions),
     (&["two guards", "a "], guards),
     (&["objects"], objects),

@@ -1,0 +1,557 @@
+//! Guards of `SharedVecDeque`.
+
+use std::marker::PhantomData;
+use std::ops::{Bound, Index, IndexMut, RangeBounds};
+
+use super::value::{Store, Value};
+use super::vec_deque::{
+    Side, copies_in, insert_in, pop_in, push_in, queue, remove_in, set_in, take_range_in, truncate_in, unless_full,
+};
+use super::vec_guard::Bomb;
+use crate::engine::{ReadLock, WriteLock};
+use crate::raw::{Deque, Tail, release_blocks};
+use crate::region::Space;
+use crate::region::layout::RawHeader;
+use crate::{Error, Plain, Result};
+
+/// Values lent by a read guard.
+pub struct VecDequeReadGuard<'a, T> {
+    lock: ReadLock<'a>,
+    marker: PhantomData<(*mut (), T)>,
+}
+
+/// A queue that only the holder may change.
+pub struct VecDequeWriteGuard<'a, T> {
+    lock: WriteLock<'a>,
+    /// Where the next push at the back may go without a question; whatever else is done forgets it.
+    tail: Option<Tail<'a>>,
+    marker: PhantomData<(*mut (), T)>,
+}
+
+/// Iterator over lent values, from the front to the back.
+pub struct VecDequeIter<'g, T> {
+    queue: Deque<'g>,
+    next: u64,
+    end: u64,
+    marker: PhantomData<(*mut (), T)>,
+}
+
+impl<'g, T: Value> Iterator for VecDequeIter<'g, T> {
+    type Item = T::Ref<'g>;
+
+    #[inline]
+    fn next(&mut self) -> Option<T::Ref<'g>> {
+        if self.next >= self.end {
+            return None;
+        }
+        let place = self.queue.place(self.next).ok()?;
+        self.next += 1;
+        Some(T::lend(place.lend(self.queue.space)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.end - self.next) as usize;
+        (left, Some(left))
+    }
+}
+
+impl<T: Value> DoubleEndedIterator for VecDequeIter<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        self.end -= 1;
+        let place = self.queue.place(self.end).ok()?;
+        Some(T::lend(place.lend(self.queue.space)))
+    }
+}
+
+impl<T: Value> ExactSizeIterator for VecDequeIter<'_, T> {}
+
+/// What both guards can do.
+macro_rules! lend {
+    ($guard:ident) => {
+        impl<'a, T: Value> $guard<'a, T> {
+            fn queue(&self) -> Deque<'_> {
+                queue::<T>(self.lock.space(), self.lock.raw())
+            }
+
+            /// Number of values.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                self.queue().len() as usize
+            }
+
+            /// Has it no values?
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The value at `index`.
+            #[must_use]
+            pub fn get(&self, index: usize) -> Option<T::Ref<'_>> {
+                let queue = self.queue();
+                if index as u64 >= queue.len() {
+                    return None;
+                }
+                Some(T::lend(queue.place(index as u64).ok()?.lend(self.lock.space())))
+            }
+
+            /// The most values that may be in the queue, if there is a limit.
+            #[must_use]
+            pub fn limit(&self) -> Option<usize> {
+                let limit = self.queue().limit() as usize;
+                (limit != 0).then_some(limit)
+            }
+
+            /// The first value.
+            #[must_use]
+            pub fn front(&self) -> Option<T::Ref<'_>> {
+                self.get(0)
+            }
+
+            /// The last value.
+            #[must_use]
+            pub fn back(&self) -> Option<T::Ref<'_>> {
+                self.get(self.len().checked_sub(1)?)
+            }
+
+            /// All values, in order.
+            #[must_use]
+            pub fn iter(&self) -> VecDequeIter<'_, T> {
+                let queue = self.queue();
+                // A damaged queue shows as an empty one rather than as a wild read.
+                let end = if queue.check_shape().is_ok() { queue.len() } else { 0 };
+                VecDequeIter { queue, next: 0, end, marker: PhantomData }
+            }
+
+            /// A copy of all values.
+            ///
+            /// # Errors
+            /// `Corrupt`.
+            pub fn to_vec(&self) -> Result<Vec<T>> {
+                let queue = self.queue();
+                queue.check_shape()?;
+                copies_in(self.lock.space(), &queue, 0, queue.len())
+            }
+        }
+
+        impl<T: Plain> $guard<'_, T> {
+            /// The values in two rows: the second one continues the first.
+            #[must_use]
+            pub fn as_slices(&self) -> (&[T], &[T]) {
+                self.queue().lend_slices().unwrap_or_default()
+            }
+        }
+
+        impl<T: Value> std::fmt::Debug for $guard<'_, T>
+        where
+            for<'r> T::Ref<'r>: std::fmt::Debug,
+        {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_list().entries(self.iter()).finish()
+            }
+        }
+
+        impl<'g, T: Value> IntoIterator for &'g $guard<'_, T> {
+            type Item = T::Ref<'g>;
+            type IntoIter = VecDequeIter<'g, T>;
+
+            fn into_iter(self) -> VecDequeIter<'g, T> {
+                self.iter()
+            }
+        }
+
+        impl<T: Plain> Index<usize> for $guard<'_, T> {
+            type Output = T;
+
+            fn index(&self, index: usize) -> &T {
+                match self.get(index) {
+                    Some(value) => value,
+                    None => panic!("index {index} is beyond the end, {}", self.len()),
+                }
+            }
+        }
+    };
+}
+lend!(VecDequeReadGuard);
+lend!(VecDequeWriteGuard);
+
+impl<'a, T: Value> VecDequeReadGuard<'a, T> {
+    pub(super) fn new(lock: ReadLock<'a>) -> Self {
+        VecDequeReadGuard { lock, marker: PhantomData }
+    }
+}
+
+impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
+    pub(super) fn new(lock: WriteLock<'a>) -> Self {
+        VecDequeWriteGuard { lock, tail: None, marker: PhantomData }
+    }
+
+    /// Adds a value at the back.
+    ///
+    /// # Errors
+    /// `Full` at the queue's limit, `OutOfSpace` (nothing has changed then), `RolledBack`.
+    #[inline]
+    pub fn push_back(&mut self, value: impl Store<T>) -> Result<()> {
+        if let Some(tail) = &mut self.tail
+            && value.append(tail, self.lock.raw())
+        {
+            return Ok(());
+        }
+        self.push_back_slowly(&value)
+    }
+
+    #[cold]
+    fn push_back_slowly(&mut self, value: &impl Store<T>) -> Result<()> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| push_in::<T>(context, raw, Side::Back, value))?;
+        self.tail = self.queue().tail(self.lock.ours());
+        Ok(())
+    }
+
+    /// Before anything but a push at the back.
+    fn other(&mut self) -> (&'a Space, &'a RawHeader) {
+        self.tail = None;
+        (self.lock.space(), self.lock.raw())
+    }
+
+    /// Adds a value at the front.
+    ///
+    /// # Errors
+    /// As [`push_back`](Self::push_back).
+    #[inline]
+    pub fn push_front(&mut self, value: impl Store<T>) -> Result<()> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| push_in::<T>(context, raw, Side::Front, &value))
+    }
+
+    /// As [`push_back`](Self::push_back); at the limit it answers `Ok(false)`.
+    ///
+    /// # Errors
+    /// As [`push_back`](Self::push_back).
+    pub fn try_push_back(&mut self, value: impl Store<T>) -> Result<bool> {
+        unless_full(self.push_back(value))
+    }
+
+    /// Sets the most values that may be in the queue; `None`: as many as the region has room for.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for 0; `OutOfSpace`, `RolledBack`.
+    pub fn set_limit(&mut self, limit: Option<usize>) -> Result<()> {
+        if limit == Some(0) {
+            return Err(Error::InvalidArgument("a queue's limit is 1 at least"));
+        }
+        let (space, raw) = self.other();
+        self.lock.with(|context| queue::<T>(space, raw).set_limit(context, limit.unwrap_or(0) as u64))
+    }
+
+    /// As [`push_front`](Self::push_front); at the limit it answers `Ok(false)`.
+    ///
+    /// # Errors
+    /// As [`push_back`](Self::push_back).
+    pub fn try_push_front(&mut self, value: impl Store<T>) -> Result<bool> {
+        unless_full(self.push_front(value))
+    }
+
+    /// Takes the first value.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    #[inline]
+    pub fn pop_front(&mut self) -> Result<Option<T>> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| pop_in(context, raw, Side::Front))
+    }
+
+    /// Takes the last value.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    #[inline]
+    pub fn pop_back(&mut self) -> Result<Option<T>> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| pop_in(context, raw, Side::Back))
+    }
+
+    /// Overwrites the value at `index`; `Ok(false)` beyond the end.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn set(&mut self, index: usize, value: impl Store<T>) -> Result<bool> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| set_in(context, raw, index as u64, &value))
+    }
+
+    /// Adds all values at the back.
+    ///
+    /// # Errors
+    /// As [`push_back`](Self::push_back); the guard is then rolled back at its end, because some are there and some are not.
+    pub fn extend<S: Store<T>>(&mut self, values: impl IntoIterator<Item = S>) -> Result<()> {
+        let bomb = Armed(self);
+        for value in values {
+            bomb.0.push_back(value)?;
+        }
+        bomb.defuse();
+        Ok(())
+    }
+
+    /// Inserts a value before `index`; the values of the nearer end move.
+    ///
+    /// # Errors
+    /// `InvalidArgument` beyond the end; as [`push_back`](Self::push_back).
+    pub fn insert(&mut self, index: usize, value: impl Store<T>) -> Result<()> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| insert_in(context, raw, index as u64, &value))
+    }
+
+    /// Takes the value at `index`, `None` beyond the end; the values of the nearer end move up.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn remove(&mut self, index: usize) -> Result<Option<T>> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| remove_in(context, raw, index as u64))
+    }
+
+    /// Takes the values of a range.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the range is not inside of the queue; `OutOfSpace`, `RolledBack`.
+    pub fn drain(&mut self, range: impl RangeBounds<usize>) -> Result<Vec<T>> {
+        let (_, raw) = self.other();
+        let len = self.len();
+        let from = match range.start_bound() {
+            Bound::Included(from) => *from,
+            Bound::Excluded(before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(last) => last.saturating_add(1),
+            Bound::Excluded(end) => *end,
+            Bound::Unbounded => len,
+        };
+        if from > end || end > len {
+            return Err(Error::InvalidArgument("a range beyond the end"));
+        }
+        self.lock.with(|context| take_range_in(context, raw, from as u64, (end - from) as u64))
+    }
+
+    /// Exchanges the values at two places.
+    ///
+    /// # Errors
+    /// `InvalidArgument` beyond the end; `OutOfSpace`, `RolledBack`.
+    pub fn swap(&mut self, first: usize, second: usize) -> Result<()> {
+        let (space, raw) = self.other();
+        if first.max(second) >= self.len() {
+            return Err(Error::InvalidArgument("swap beyond the end"));
+        }
+        self.lock.with(|context| queue::<T>(space, raw).swap(context, first as u64, second as u64))
+    }
+
+    /// Turns the queue so that the first `count` values come to stand last.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there are fewer; `OutOfSpace` (the guard may then be rolled back at its end), `RolledBack`.
+    pub fn rotate_left(&mut self, count: usize) -> Result<()> {
+        let (space, raw) = self.other();
+        let Some(rest) = self.len().checked_sub(count) else { return Err(Error::InvalidArgument("too far to turn")) };
+        self.lock.with(|context| {
+            let queue = queue::<T>(space, raw);
+            // The shorter way round.
+            if count <= rest {
+                queue.rotate_left(context, count as u64)
+            } else {
+                queue.rotate_right(context, rest as u64)
+            }
+        })
+    }
+
+    /// Turns the queue so that the last `count` values come to stand first.
+    ///
+    /// # Errors
+    /// As [`rotate_left`](Self::rotate_left).
+    pub fn rotate_right(&mut self, count: usize) -> Result<()> {
+        match self.len().checked_sub(count) {
+            Some(rest) => self.rotate_left(rest),
+            None => Err(Error::InvalidArgument("too far to turn")),
+        }
+    }
+
+    /// Removes the values from `len` on.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn truncate(&mut self, len: usize) -> Result<()> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| truncate_in::<T>(context, raw, len as u64))
+    }
+
+    /// Brings the number of values to `len`: takes from the back, or adds `value` there as often as is needed.
+    ///
+    /// # Errors
+    /// As [`extend`](Self::extend).
+    pub fn resize(&mut self, len: usize, value: impl Store<T>) -> Result<()> {
+        let (_, raw) = self.other();
+        if len <= self.len() {
+            return self.truncate(len);
+        }
+        let bomb = Bomb(&self.lock);
+        for _ in self.len()..len {
+            self.lock.with(|context| push_in::<T>(context, raw, Side::Back, &value))?;
+        }
+        std::mem::forget(bomb);
+        Ok(())
+    }
+
+    /// Removes all values.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn clear(&mut self) -> Result<()> {
+        self.truncate(0)
+    }
+
+    /// Makes room for `more` values.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let (space, raw) = self.other();
+        self.lock.with(|context| queue::<T>(space, raw).reserve(context, more as u64))
+    }
+
+    /// Keeps the values for which `keep` says so. A panic in it undoes the whole guard.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`; the guard is then rolled back at its end.
+    pub fn retain(&mut self, mut keep: impl FnMut(T::Ref<'_>) -> bool) -> Result<()> {
+        let (space, raw) = self.other();
+        let bomb = Bomb(&self.lock);
+        let queue = queue::<T>(space, raw);
+        queue.check_shape()?;
+        let (mut kept, len) = (0, queue.len());
+        for index in 0..len {
+            // Looked up each time: opening may move the content to a fresh block.
+            let keep_it = keep(T::lend(queue.place(index)?.lend(space)));
+            self.lock.with(|context| {
+                if !keep_it {
+                    if kept == index {
+                        // From here on values move up.
+                        queue.open(context, kept, len - kept)?;
+                    }
+                    return release_blocks(context, &queue.place(index)?.owned_blocks(T::OWNED)?);
+                }
+                if kept < index {
+                    queue.shift(index, kept, 1)?;
+                }
+                kept += 1;
+                Ok(())
+            })?;
+        }
+        self.lock.with(|context| {
+            queue.touch(context)?;
+            queue.shorten(kept);
+            Ok(())
+        })?;
+        std::mem::forget(bomb);
+        Ok(())
+    }
+
+    /// Undoes everything that was done through this guard.
+    pub fn rollback(self) {
+        self.lock.doom();
+    }
+}
+
+/// Dooms a guard, which it borrows, unless the call that made it comes to its end.
+struct Armed<'g, 'a, T>(&'g mut VecDequeWriteGuard<'a, T>);
+
+impl<T> Armed<'_, '_, T> {
+    fn defuse(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<T> Drop for Armed<'_, '_, T> {
+    fn drop(&mut self) {
+        self.0.lock.doom();
+    }
+}
+
+impl<T: Plain> VecDequeWriteGuard<'_, T> {
+    /// The values in two rows, to be changed in place: the second one continues the first.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn try_as_mut_slices(&mut self) -> Result<(&mut [T], &mut [T])> {
+        let (space, raw) = self.other();
+        let queue = queue::<T>(space, raw);
+        self.lock.with(|context| queue.open(context, 0, queue.len()))?;
+        self.queue().lend_slices_mut()
+    }
+
+    /// As [`try_as_mut_slices`](Self::try_as_mut_slices).
+    ///
+    /// # Panics
+    /// When the region has no room for the log; the guard is then rolled back.
+    pub fn as_mut_slices(&mut self) -> (&mut [T], &mut [T]) {
+        match self.try_as_mut_slices() {
+            Ok(slices) => slices,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Moves the values into one row and lends it, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn make_contiguous(&mut self) -> Result<&mut [T]> {
+        let (space, raw) = self.other();
+        let queue = queue::<T>(space, raw);
+        self.lock.with(|context| {
+            if !queue.is_contiguous() {
+                queue.lay_anew(context, queue.len())?;
+            }
+            queue.open(context, 0, queue.len())
+        })?;
+        Ok(self.queue().lend_slices_mut()?.0)
+    }
+
+    /// The values in order, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn iter_mut(&mut self) -> Result<impl DoubleEndedIterator<Item = &mut T>> {
+        let (first, second) = self.try_as_mut_slices()?;
+        Ok(first.iter_mut().chain(second))
+    }
+
+    /// The value at `index`, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn get_mut(&mut self, index: usize) -> Result<Option<&mut T>> {
+        let (space, raw) = self.other();
+        let queue = queue::<T>(space, raw);
+        if index as u64 >= queue.len() {
+            return Ok(None);
+        }
+        self.lock.with(|context| queue.open(context, index as u64, 1))?;
+        Ok(Some(queue.place(index as u64)?.lend_mut()))
+    }
+}
+
+/// # Panics
+/// Beyond the end; when the region has no room for the log (the guard is then rolled back).
+impl<T: Plain> IndexMut<usize> for VecDequeWriteGuard<'_, T> {
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        let len = self.len();
+        match self.get_mut(index) {
+            Ok(Some(value)) => value,
+            Ok(None) => panic!("index {index} is beyond the end, {len}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
