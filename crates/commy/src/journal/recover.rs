@@ -57,6 +57,7 @@ pub(crate) fn acquire(actor: &Actor, word: &AtomicU32, offset: u64, waiting: &mu
             Err(Blocked::OwnerDead { lane, owner }) => stage_one_of(actor.space, actor.me, lane, owner)?,
             Err(Blocked::Failed(error)) => {
                 waiting.stop(actor);
+                waiting.withdraw(word);
                 return Err(error);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::deadlock;
-use super::word::{OWNER, RESERVED, WAITERS, holder, lock_class};
+use super::word::{ONE_READER, OWNER, READERS, RESERVED, WAITERS, holder, lock_class};
 use crate::process::{Actor, LaneState, is_dead};
 use crate::region::layout::*;
 use crate::{Error, sys};
@@ -38,8 +38,9 @@ pub(crate) struct Waiting {
     probed: Option<Instant>,
     /// Whom we waited for at the last look, and how many contexts its lane had begun by then.
     seen: Option<(u32, u64)>,
-    /// Counts as old from the beginning.
-    eager: bool,
+    /// For a read: counts as old from the beginning, and in the word.
+    reader: bool,
+    counted: bool,
     reserved_since: Option<Instant>,
     walked: Option<Instant>,
     slept: bool,
@@ -51,7 +52,8 @@ impl Waiting {
             started: None,
             probed: None,
             seen: None,
-            eager: false,
+            reader: false,
+            counted: false,
             reserved_since: None,
             walked: None,
             slept: false,
@@ -62,12 +64,12 @@ impl Waiting {
     /// a processor (a kernel that lets a running task finish its slice runs it after 4 ms). Writers do not: the word
     /// would go from sleeper to sleeper.
     pub(crate) const fn reader() -> Waiting {
-        Waiting { eager: true, ..Waiting::new() }
+        Waiting { reader: true, ..Waiting::new() }
     }
 
     /// Has it waited long enough to reserve the word?
     fn is_aged(&mut self) -> bool {
-        self.eager || self.elapsed() >= AGED
+        self.reader || self.elapsed() >= AGED
     }
 
     fn elapsed(&mut self) -> Duration {
@@ -173,8 +175,9 @@ pub(crate) fn wait_for_word(
         let owner = seen & OWNER;
         if owner == 0 && waiting.may_take(seen) {
             let waiters = if waiting.slept { WAITERS } else { 0 };
-            let taken = (seen & !RESERVED) | waiters | actor.lock_id();
+            let taken = waiting.without_claims(seen) | waiters | actor.lock_id();
             if word.compare_exchange(seen, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                waiting.counted = false;
                 waiting.stop(actor);
                 return Ok(());
             }
@@ -189,11 +192,12 @@ pub(crate) fn wait_for_word(
             continue;
         }
         let aged = waiting.is_aged();
-        let wanted = if owner != 0 && aged { seen | WAITERS | RESERVED } else { seen | WAITERS };
+        let wanted = waiting.with_claims(seen, owner != 0 && aged);
         let class = if aged { lock_class::AGED } else { lock_class::LOCK };
         if wanted != seen && word.compare_exchange(seen, wanted, Ordering::SeqCst, Ordering::Relaxed).is_err() {
             continue;
         }
+        waiting.counted |= waiting.reader;
         waiting.sleep(actor, word, offset, wanted, class, Some(owner))?;
         if owner != 0 && waiting.time_to_probe(actor, owner - 1) {
             probe_owner(actor, word, owner)?;
@@ -204,12 +208,47 @@ pub(crate) fn wait_for_word(
 impl Waiting {
     /// May we take a free word, in spite of a reservation?
     fn may_take(&mut self, seen: u32) -> bool {
-        if seen & RESERVED == 0 {
+        if seen & (RESERVED | READERS) == 0 {
             self.reserved_since = None;
             return true;
         }
-        let stale = self.reserved_since.get_or_insert_with(Instant::now).elapsed() >= RESERVATION_LIFE;
-        stale || self.is_aged()
+        self.is_aged() || self.is_stale()
+    }
+
+    /// Is the word reserved for somebody who does not come?
+    fn is_stale(&mut self) -> bool {
+        self.reserved_since.get_or_insert_with(Instant::now).elapsed() >= RESERVATION_LIFE
+    }
+
+    /// A free word less what was set for us, or for those who do not come.
+    fn without_claims(&mut self, seen: u32) -> u32 {
+        let word = seen & !RESERVED;
+        match word & READERS {
+            0 => word,
+            _ if self.counted => word - ONE_READER,
+            _ if !self.is_aged() => word & !READERS,
+            _ => word,
+        }
+    }
+
+    /// The word with what says that we sleep. A reader's claim stands until it is served: while it waits for a processor
+    /// the word may change hands between those who have waited long, but nobody goes on without a pause.
+    fn with_claims(&self, seen: u32, reserve: bool) -> u32 {
+        let word = seen | WAITERS;
+        match (self.reader, self.counted || seen & READERS == READERS) {
+            (true, false) => word + ONE_READER,
+            (true, true) => word,
+            (false, _) if reserve => word | RESERVED,
+            (false, _) => word,
+        }
+    }
+
+    /// Takes a claim back after a failure.
+    pub(crate) fn withdraw(&mut self, word: &AtomicU32) {
+        if std::mem::take(&mut self.counted) {
+            let less = |word: u32| (word & READERS != 0).then(|| word - ONE_READER);
+            let _ = word.fetch_update(Ordering::SeqCst, Ordering::Relaxed, less);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The lock word: {spare:12 | DRAIN | RESERVED | CHANGE | WAITERS | lane + 1:16}, a futex.
+//! The lock word: {readers:12 | DRAIN | RESERVED | CHANGE | WAITERS | lane + 1:16}, a futex.
 //! Invariant L1: only the lane that the word names takes its name out, and touches no other bit with it; those are set
 //! and cleared one by one, so none is lost at a release.
 
@@ -16,6 +16,9 @@ pub(crate) const WAITERS: u32 = 1 << 16;
 pub(crate) const CHANGE: u32 = 1 << 17;
 /// Only those who have waited long may take the word next.
 pub(crate) const RESERVED: u32 = 1 << 18;
+/// Number of those who sleep until they may publish a read; nobody newer than they takes the word before them.
+pub(crate) const READERS: u32 = !0 << 20;
+pub(crate) const ONE_READER: u32 = 1 << 20;
 /// The owner sleeps until readers have gone.
 pub(crate) const DRAIN: u32 = 1 << 19;
 
@@ -44,7 +47,7 @@ pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {
 /// As `try_lock`, keeping the flags in the word.
 #[cold]
 fn try_lock_flagged(word: &AtomicU32, lock_id: u32, seen: u32) -> bool {
-    seen & (OWNER | RESERVED) == 0
+    seen & (OWNER | RESERVED | READERS) == 0
         && word.compare_exchange(seen, seen | lock_id, Ordering::SeqCst, Ordering::Relaxed).is_ok()
 }
 
@@ -115,7 +118,7 @@ fn wake(word: &AtomicU32, before: u32) {
     if before & WAITERS != 0 {
         // Whoever sleeps on and is not woken here sets the bit again when the woken one takes the word.
         word.fetch_and(!WAITERS, Ordering::SeqCst);
-        match before & RESERVED {
+        match before & (RESERVED | READERS) {
             0 => sys::futex_wake(word, 1, lock_class::LOCK | lock_class::AGED),
             _ => sys::futex_wake(word, i32::MAX, lock_class::AGED),
         };
