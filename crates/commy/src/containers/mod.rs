@@ -2,9 +2,15 @@
 //! atomic change.
 
 mod boxed;
+mod btree;
+mod btree_map;
+mod btree_map_guard;
+mod btree_set;
+mod btree_set_guard;
 mod hash_map;
 mod hash_map_guard;
 mod key;
+mod ordered_key;
 pub(crate) mod plain;
 pub(crate) mod schema;
 mod string;
@@ -13,9 +19,17 @@ mod vec;
 mod vec_guard;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
+pub use btree_map::SharedBTreeMap;
+pub use btree_map_guard::{
+    BTreeMapEntry, BTreeMapIter, BTreeMapOccupiedEntry, BTreeMapRange, BTreeMapRangeMut, BTreeMapReadGuard,
+    BTreeMapVacantEntry, BTreeMapWriteGuard,
+};
+pub use btree_set::SharedBTreeSet;
+pub use btree_set_guard::{BTreeSetIter, BTreeSetRange, BTreeSetReadGuard, BTreeSetWriteGuard, OrderedKeys};
 pub use hash_map::SharedHashMap;
 pub use hash_map_guard::{Entry, HashMapReadGuard, HashMapWriteGuard, Iter, OccupiedEntry, VacantEntry};
 pub use key::{Key, Lookup, StoreKey};
+pub use ordered_key::OrderedKey;
 pub use string::{SharedString, StringReadGuard, StringWriteGuard};
 pub use value::{Store, Value};
 pub use vec::SharedVec;

@@ -11,6 +11,7 @@ mod place;
 mod shape;
 mod slot;
 mod table;
+mod tree;
 mod vector;
 
 pub(crate) use bytes::{Content, copy_out_content, same_content};
@@ -21,8 +22,9 @@ pub use place::Place;
 pub(crate) use place::{Image, copy_bytes_out, place_in_vector, release_blocks};
 pub(crate) use shape::{ContainerKind, Shape};
 pub(crate) use table::{FoundSlot, Table, TableView};
+pub(crate) use tree::{BLOCKS_ROOM, Ends, Position, Search, Tree, TreeLayout, TreeView, prove};
 pub use vector::Tail;
 pub(crate) use vector::Vector;
 
-pub use descriptor::Descriptor;
+pub use descriptor::{Descriptor, OrderField};
 pub use slot::{Slot, SlotMut};

@@ -11,6 +11,8 @@ pub(crate) enum ContainerKind {
     Box = 2,
     String = 3,
     HashMap = 4,
+    BTreeMap = 7,
+    BTreeSet = 8,
 }
 
 impl ContainerKind {
@@ -21,6 +23,8 @@ impl ContainerKind {
             2 => ContainerKind::Box,
             3 => ContainerKind::String,
             4 => ContainerKind::HashMap,
+            7 => ContainerKind::BTreeMap,
+            8 => ContainerKind::BTreeSet,
             _ => return None,
         })
     }
@@ -32,7 +36,14 @@ impl ContainerKind {
             ContainerKind::Box => "SharedBox",
             ContainerKind::String => "SharedString",
             ContainerKind::HashMap => "SharedHashMap",
+            ContainerKind::BTreeMap => "SharedBTreeMap",
+            ContainerKind::BTreeSet => "SharedBTreeSet",
         }
+    }
+
+    /// Is it a tree?
+    pub(crate) fn is_tree(self) -> bool {
+        matches!(self, ContainerKind::BTreeMap | ContainerKind::BTreeSet)
     }
 }
 
@@ -65,8 +76,8 @@ impl Shape {
             key_size: (word >> 16) & 0xffff,
             slot_size: word >> 32,
         };
-        let is_table = kind == ContainerKind::HashMap;
-        let key_fits = if is_table { shape.key_size <= shape.slot_size } else { shape.key_size == 0 };
+        let has_key = kind == ContainerKind::HashMap || kind.is_tree();
+        let key_fits = if has_key { shape.key_size <= shape.slot_size } else { shape.key_size == 0 };
         if shape.pack() == word && key_fits { Ok(shape) } else { Err(wrong()) }
     }
 

@@ -124,7 +124,7 @@ impl World {
 
     fn create(&self, context: &mut Context, shape: Shape, owned: &[u32], owner: u64) -> u64 {
         let at = context.allocate_class(OBJECT_CLASS).unwrap();
-        let bytes = Descriptor { shape, owned: owned.to_vec(), text: "a schema: ä".into() }.encode();
+        let bytes = Descriptor { shape, owned: owned.to_vec(), order: Vec::new(), text: "a schema: ä".into() }.encode();
         let block = context.allocate(bytes.len() as u64).unwrap();
         let header = self.header(at);
         bytes.iter().zip(block..).for_each(|(byte, at)| self.poke_byte(at, *byte));
