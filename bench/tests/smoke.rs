@@ -8,7 +8,10 @@ fn every_workload_runs() {
     let output = command.args(["--quick", "--markdown"]).stderr(Stdio::inherit()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
-    for workload in ["vec-push", "map-write", "allocation", "memory", "idle-lanes", "recovery", "contention"] {
+    let workloads = [
+        "vec-push", "map-write", "tree-read", "tree-write", "allocation", "memory", "idle-lanes", "recovery", "contention",
+    ];
+    for workload in workloads {
         assert!(text.contains(&format!("| {workload} |")), "no line of {workload} in\n{text}");
     }
 }

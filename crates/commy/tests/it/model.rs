@@ -4,6 +4,7 @@
 pub mod harness;
 mod maps;
 mod texts;
+mod trees;
 mod vectors;
 
 pub use harness::unwind;

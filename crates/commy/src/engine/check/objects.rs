@@ -19,6 +19,8 @@ const HEAP_TAG: u8 = 0x80;
 /// At most this many owned strings in one slot, this long a schema.
 const MAX_OWNED: usize = 256;
 const MAX_TEXT: usize = 1 << 20;
+/// At most this many fields that a key is ordered by.
+pub(super) const MAX_ORDER: usize = 256;
 
 /// A live object's words, read once.
 pub(super) struct Object {
@@ -29,10 +31,13 @@ pub(super) struct Object {
     pub(super) slot_size: u64,
     /// Where in a slot the strings are that it owns; they do not overlap.
     pub(super) owned: Vec<usize>,
+    /// What keys are ordered by: {offset:16 | width:8 | kind:8}, kinds 1 unsigned, 2 signed, 3 text, 4 bytes.
+    pub(super) order: Vec<u32>,
     pub(super) data: u64,
     pub(super) len: u64,
     pub(super) capacity: u64,
     pub(super) aux0: u64,
+    /// Of a table its seed, of a tree the number of its inner nodes.
     pub(super) seed: u64,
 }
 
@@ -95,10 +100,17 @@ impl<'a> Checker<'a> {
         let object = self.describe(at, header)?;
         if object.kind == ContainerKind::HashMap as u64 {
             self.table(&object);
+        } else if is_tree(object.kind) {
+            self.tree(&object);
         } else {
             self.array(&object);
         }
         (self.report.count() == before).then_some(object)
+    }
+
+    /// As [`stamp`](Self::stamp), for a node of a tree.
+    pub(super) fn node_stamp(&mut self, at: u64, stamp: u64) {
+        self.stamp(at.wrapping_sub(OBJECT_RAW_AT), stamp);
     }
 
     /// "Saved by this context" must not be said of a context that is still to come: it would save nothing.
@@ -122,7 +134,7 @@ impl<'a> Checker<'a> {
             self.add(block, rule, format_args!("object {at}: {detail}"));
             None
         };
-        let Some((said, owned, text)) = decode(bytes) else {
+        let Some((said, owned, order, text)) = decode(bytes) else {
             return wrong("a descriptor is malformed", format_args!("{len} bytes"));
         };
         if said != shape {
@@ -132,7 +144,7 @@ impl<'a> Checker<'a> {
             return wrong("a schema is no UTF-8", format_args!("{error}"));
         }
         let (kind, flags, key_size, slot_size) = unpack(shape);
-        if !is_possible(shape, &owned) {
+        if !is_possible(shape, &owned) || !is_order(shape, &order) {
             return wrong("a shape is impossible", format_args!("shape {shape:#x}, strings at {owned:?}"));
         }
         Some(Object {
@@ -142,6 +154,7 @@ impl<'a> Checker<'a> {
             key_size,
             slot_size,
             owned,
+            order,
             data: raw.data.peek(),
             len: raw.len.peek(),
             capacity: raw.capacity.peek(),
@@ -196,14 +209,19 @@ impl<'a> Checker<'a> {
     pub(super) fn strings(&mut self, object: &Object, slot: &[u8]) {
         for place in &object.owned {
             let Some(string) = slot.get(*place..*place + STRING_SLOT) else { continue };
-            let owner = format_args!("string of object {}", object.at);
-            match StringSlot::of(string) {
-                Some(StringSlot::Inline(len)) if string[len..INLINE].iter().all(|byte| *byte == 0) => {}
-                Some(StringSlot::Block { block, len }) => {
-                    self.claim_bytes(block, len, owner);
-                }
-                _ => self.add(object.data, "a string is malformed", format_args!("{owner}: {string:02x?}")),
+            self.string(object, string);
+        }
+    }
+
+    /// One string that an object owns.
+    pub(super) fn string(&mut self, object: &Object, string: &[u8]) {
+        let owner = format_args!("string of object {}", object.at);
+        match StringSlot::of(string) {
+            Some(StringSlot::Inline(len)) if string[len..INLINE].iter().all(|byte| *byte == 0) => {}
+            Some(StringSlot::Block { block, len }) => {
+                self.claim_bytes(block, len, owner);
             }
+            _ => self.add(object.data, "a string is malformed", format_args!("{owner}: {string:02x?}")),
         }
     }
 
@@ -230,16 +248,43 @@ fn is_possible(shape: u64, owned: &[usize]) -> bool {
     const BOX: u64 = ContainerKind::Box as u64;
     const STRING: u64 = ContainerKind::String as u64;
     const TABLE: u64 = ContainerKind::HashMap as u64;
+    const TREE: u64 = ContainerKind::BTreeMap as u64;
+    const TREE_SET: u64 = ContainerKind::BTreeSet as u64;
     let (kind, flags, key_size, slot_size) = unpack(shape);
     let fits = match (kind, flags) {
         (TABLE, 0) => key_size <= slot_size,
         (TABLE, TEXT_KEY) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
+        (TREE | TREE_SET, 0) => key_size.next_multiple_of(8) <= slot_size,
+        (TREE | TREE_SET, TEXT_KEY) => {
+            key_size == STRING_SLOT as u64 && slot_size >= key_size && owned.first() == Some(&0)
+        }
         (VEC | BOX, 0) => key_size == 0,
         (STRING, 0) => key_size == 0 && slot_size == 1,
         _ => false,
     };
     let apart = owned.windows(2).all(|pair| pair[0] + STRING_SLOT <= pair[1]);
     fits && apart && owned.last().is_none_or(|last| (last + STRING_SLOT) as u64 <= slot_size)
+}
+
+fn is_tree(kind: u64) -> bool {
+    kind == ContainerKind::BTreeMap as u64 || kind == ContainerKind::BTreeSet as u64
+}
+
+/// Do the fields lie in the key, and has nothing but a tree such?
+fn is_order(shape: u64, order: &[u32]) -> bool {
+    let (kind, flags, key_size, _) = unpack(shape);
+    let fits = |field: &u32| {
+        let (at, width, kind) = (u64::from(field >> 16), u64::from(field >> 8 & 0xff), field & 0xff);
+        let known = match kind {
+            1 | 2 => matches!(width, 1 | 2 | 4 | 8 | 16),
+            3 => width == STRING_SLOT as u64 && flags == TEXT_KEY,
+            4 => width > 0,
+            _ => false,
+        };
+        known && at + width <= key_size
+    };
+    let has_key = key_size > 0;
+    if is_tree(kind) { order.iter().all(fits) && (!has_key || !order.is_empty()) } else { order.is_empty() }
 }
 
 /// A string's slot, taken apart.
@@ -264,16 +309,22 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// The parts of a descriptor: shape, places of owned strings in ascending order, schema.
-fn decode(bytes: &[u8]) -> Option<(u64, Vec<usize>, &[u8])> {
+/// Shape, places of owned strings in ascending order, fields that keys are ordered by, schema.
+type Parts<'b> = (u64, Vec<usize>, Vec<u32>, &'b [u8]);
+
+/// The parts of a descriptor.
+fn decode(bytes: &[u8]) -> Option<Parts<'_>> {
     let head = word(bytes, 0)?;
-    let (text_len, owned_count) = (pack::low(head) as usize, pack::high(head) as usize);
+    let (text_len, counts) = (pack::low(head) as usize, pack::high(head) as usize);
+    let (owned_count, order_count) = (counts & 0xffff, counts >> 16);
     let shape = word(bytes, 8)?;
-    if owned_count > MAX_OWNED || text_len > MAX_TEXT {
+    if owned_count > MAX_OWNED || order_count > MAX_ORDER || text_len > MAX_TEXT {
         return None;
     }
     let entries = bytes.get(16..16 + owned_count * 4)?;
-    let start = (16 + entries.len()).next_multiple_of(8);
+    let fields = bytes.get(16 + entries.len()..16 + entries.len() + order_count * 4)?;
+    let order = fields.chunks_exact(4).map(|field| u32::from_le_bytes([field[0], field[1], field[2], field[3]]));
+    let start = (16 + entries.len() + fields.len()).next_multiple_of(8);
     let text = bytes.get(start..).filter(|text| text.len() == text_len)?;
     let mut owned = Vec::with_capacity(owned_count);
     for entry in entries.chunks_exact(4) {
@@ -285,5 +336,5 @@ fn decode(bytes: &[u8]) -> Option<(u64, Vec<usize>, &[u8])> {
         owned.push(place);
     }
     owned.sort_unstable();
-    Some((shape, owned, text))
+    Some((shape, owned, order.collect(), text))
 }
