@@ -4,12 +4,14 @@ mod boxes_and_texts;
 mod engine;
 mod maps;
 mod several;
+mod trees;
 mod vectors;
 
 pub use boxes_and_texts::{boxes, strings};
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
 pub use several::{guards, transactions};
+pub use trees::trees;
 pub use vectors::vectors;
 
 use super::scenario::Scenario;
@@ -22,6 +24,7 @@ const GROUPS: &[Group] = &[
     (&["SharedBox"], boxes),
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),
+    (&["SharedBTreeMap", "SharedBTreeSet"], trees),
     (&["transaction"], transactions),
     (&["two guards", "a "], guards),
     (&["objects"], objects),
