@@ -9,7 +9,15 @@ fn every_workload_runs() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     let workloads = [
-        "vec-push", "map-write", "tree-read", "tree-write", "allocation", "memory", "idle-lanes", "recovery", "contention",
+        "vec-push",
+        "map-write",
+        "tree-read",
+        "tree-write",
+        "allocation",
+        "memory",
+        "idle-lanes",
+        "recovery",
+        "contention",
     ];
     for workload in workloads {
         assert!(text.contains(&format!("| {workload} |")), "no line of {workload} in\n{text}");

@@ -32,8 +32,16 @@ pub(crate) const WORKLOADS: [Workload; 13] = [
     Workload { name: "vec-read", about: "elements by index, without a lock", run: vec_read::run },
     Workload { name: "map-read", about: "look-ups and iteration in a map of 1,000,000 entries", run: map_read::run },
     Workload { name: "map-write", about: "inserting, updating, removing 1,000,000 entries", run: map_write::run },
-    Workload { name: "tree-read", about: "look-ups, ranges, iteration in a tree of 1,000,000 entries", run: tree_read::run },
-    Workload { name: "tree-write", about: "inserting, updating, removing 1,000,000 entries in order", run: tree_write::run },
+    Workload {
+        name: "tree-read",
+        about: "look-ups, ranges, iteration in a tree of 1,000,000 entries",
+        run: tree_read::run,
+    },
+    Workload {
+        name: "tree-write",
+        about: "inserting, updating, removing 1,000,000 entries in order",
+        run: tree_write::run,
+    },
     Workload { name: "allocation", about: "allocating and freeing a block", run: allocation::run },
     Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
     Workload { name: "idle-lanes", about: "one write while 1,000 threads have lanes", run: idle_lanes::run },

@@ -120,9 +120,7 @@ pub(super) fn add_in<K: OrderedKey, V: Value>(
             tree.insert(position, slots.0, slots.1);
             return Ok(*position);
         }
-        Search::Absent(position) => {
-            tree.insert_with_split(context, position, to::<K>(space, bytes), bytes, slots)
-        }
+        Search::Absent(position) => tree.insert_with_split(context, position, to::<K>(space, bytes), bytes, slots),
         _ => tree.plant(context, slots),
     };
     if added.is_err() {
@@ -265,12 +263,14 @@ pub(super) fn walk<'s, K: OrderedKey, V: Value>(
         Bound::Excluded(bytes) => Some((K::probe(bytes), false)),
         Bound::Unbounded => None,
     };
-    let before = |key: *const u8, (probe, or_equal): (K::Probe<'_>, bool)| {
-        match K::compare(space, Place::fresh(key.cast_mut()), probe) {
-            Ordering::Less => true,
-            Ordering::Equal => or_equal,
-            Ordering::Greater => false,
-        }
+    let before = |key: *const u8, (probe, or_equal): (K::Probe<'_>, bool)| match K::compare(
+        space,
+        Place::fresh(key.cast_mut()),
+        probe,
+    ) {
+        Ordering::Less => true,
+        Ordering::Equal => or_equal,
+        Ordering::Greater => false,
     };
     Ends::of_range(
         view,

@@ -106,9 +106,7 @@ impl<K: OrderedKey, V: Value> SharedBTreeMap<K, V> {
     /// The entry is there as a whole, or the map is as before.
     #[inline]
     pub fn insert(&self, key: impl StoreKey<K>, value: impl Store<V>) -> Result<Option<V>> {
-        key.with_bytes(|bytes| {
-            self.object.change(|context, raw| insert_in::<K, V>(context, raw, bytes, &key, &value))
-        })
+        key.with_bytes(|bytes| self.object.change(|context, raw| insert_in::<K, V>(context, raw, bytes, &key, &value)))
     }
 
     /// A copy of the value of `key`. Takes no lock and writes nothing.

@@ -202,9 +202,7 @@ macro_rules! lend {
             /// The entries in a range of keys. A range that ends before it begins has none.
             #[must_use]
             pub fn range<Q: Lookup<K> + ?Sized>(&self, range: impl RangeBounds<Q>) -> BTreeMapRange<'_, K, V> {
-                with_bounds::<K, Q, _>(&range, |bounds| {
-                    BTreeMapRange::new(self.lock.space(), self.lock.raw(), bounds)
-                })
+                with_bounds::<K, Q, _>(&range, |bounds| BTreeMapRange::new(self.lock.space(), self.lock.raw(), bounds))
             }
 
             /// All keys, in order.
@@ -314,9 +312,8 @@ impl<'a, K: OrderedKey, V: Value> BTreeMapWriteGuard<'a, K, V> {
         let raw = self.lock.raw();
         let bomb = Bomb(&self.lock);
         for (key, value) in entries {
-            let insert = |bytes: &[u8]| {
-                self.lock.with(|context| insert_in::<K, V>(context, raw, bytes, &key, &value)).map(drop)
-            };
+            let insert =
+                |bytes: &[u8]| self.lock.with(|context| insert_in::<K, V>(context, raw, bytes, &key, &value)).map(drop);
             StoreKey::with_bytes(&key, insert)?;
         }
         std::mem::forget(bomb);
@@ -572,9 +569,8 @@ impl<'g, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapVacantEntry<'g, '_, K,
     /// `OutOfSpace`, `RolledBack`.
     pub fn insert(self, value: V) -> Result<&'g mut V> {
         let (key, raw, search) = (self.key, self.guard.lock.raw(), self.search?);
-        let add = |bytes: &[u8]| {
-            self.guard.lock.with(|context| add_in::<K, V>(context, raw, &search, bytes, &key, &value))
-        };
+        let add =
+            |bytes: &[u8]| self.guard.lock.with(|context| add_in::<K, V>(context, raw, &search, bytes, &key, &value));
         let position = StoreKey::with_bytes(&key, add)?;
         // The entry was not live before: it needs no log.
         Ok(Layout::<K, V>::value(&position).lend_mut())

@@ -229,8 +229,7 @@ impl<K: OrderedKey> SharedBTreeSet<K> {
         // User code runs before the lock is taken.
         let keys: Vec<A> = keys.into_iter().collect();
         self.object.change(|context, raw| {
-            keys.iter()
-                .try_for_each(|key| key.with_bytes(|bytes| add_key_in::<K>(context, raw, bytes, key)).map(drop))
+            keys.iter().try_for_each(|key| key.with_bytes(|bytes| add_key_in::<K>(context, raw, bytes, key)).map(drop))
         })
     }
 

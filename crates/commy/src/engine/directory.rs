@@ -10,7 +10,8 @@ use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
 use crate::process::Identity;
 use crate::raw::{
-    ContainerKind, Content, Descriptor, Shape, SlotMut, Table, TableView, TreeLayout, copy_out_content, hash_bytes, same_content,
+    ContainerKind, Content, Descriptor, Shape, SlotMut, Table, TableView, TreeLayout, copy_out_content, hash_bytes,
+    same_content,
 };
 use crate::region::layout::*;
 use crate::region::{Space, load_u64};

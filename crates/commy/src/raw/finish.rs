@@ -110,9 +110,8 @@ fn raze(actor: &Actor, index: usize, record: &Record) -> Result<()> {
         return Err(malformed());
     }
     // SAFETY: the payload lies in our own log, 8-aligned, as long as was just checked; atomics only.
-    let (raw, progress) = unsafe {
-        (&*record.payload.cast::<RawHeader>(), &*record.payload.add(RAW_SIZE as usize).cast::<AtomicU64>())
-    };
+    let (raw, progress) =
+        unsafe { (&*record.payload.cast::<RawHeader>(), &*record.payload.add(RAW_SIZE as usize).cast::<AtomicU64>()) };
     let shape = Shape::of(raw, record.offset)?;
     let stack = if shape.kind.is_tree() { RAZE_STACK } else { 0 };
     let owned = len.checked_sub(RAZE_HEAD + stack * 8).ok_or_else(malformed)?;
@@ -120,10 +119,7 @@ fn raze(actor: &Actor, index: usize, record: &Record) -> Result<()> {
     let (stack, owned) = unsafe {
         let rest = record.payload.add(RAZE_HEAD);
         let offsets = rest.add(stack * 8).cast::<u32>();
-        (
-            std::slice::from_raw_parts(rest.cast::<AtomicU64>(), stack),
-            std::slice::from_raw_parts(offsets, owned / 4),
-        )
+        (std::slice::from_raw_parts(rest.cast::<AtomicU64>(), stack), std::slice::from_raw_parts(offsets, owned / 4))
     };
     if owned.iter().any(|at| u64::from(*at) + 16 > shape.slot_size) {
         return Err(malformed());

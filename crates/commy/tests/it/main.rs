@@ -10,3 +10,4 @@ mod model;
 mod pitfalls;
 mod seeded;
 mod support;
+mod trees;

@@ -90,7 +90,7 @@ impl Tree<'_> {
             self.raw.aux0.put(0);
             return Ok(());
         }
-        let way = self.way_to(compare)?;
+        let way = self.way_to(position, compare)?;
         let first = self.pair(&way, position.leaf, 0)?;
         // The separator for the case that the leaves share what they have.
         let text = match self.layout.text && !self.merges(&first, 0, 1) {

@@ -127,7 +127,13 @@ impl<'a> Tree<'a> {
     /// The stamp says whose context it was; the flag `WHOLE`, that nothing is left to log. Without it the head is logged
     /// and the stretches; and whatever goes out of a node's count was logged with them.
     #[inline(always)]
-    pub(super) fn open_part(&self, context: &mut Context, node: Node, level: usize, parts: [(*mut u8, usize); 2]) -> Result<()> {
+    pub(super) fn open_part(
+        &self,
+        context: &mut Context,
+        node: Node,
+        level: usize,
+        parts: [(*mut u8, usize); 2],
+    ) -> Result<()> {
         if node.stamp() == context.stamp {
             return if node.word() & WHOLE != 0 { Ok(()) } else { self.log_whole(context, node, level) };
         }
@@ -187,9 +193,14 @@ impl<'a> Tree<'a> {
         Ok(way)
     }
 
-    /// The way down to the place of a key.
-    pub(super) fn way_to(&self, compare: impl Fn(*const u8) -> Ordering) -> Result<Way> {
-        self.way(|node, count| child_for(&self.layout, node, count, &compare))
+    /// The way down to a position, by the key there. In a damaged tree it may lead elsewhere.
+    pub(super) fn way_to(&self, position: &Position, compare: impl Fn(*const u8) -> Ordering) -> Result<Way> {
+        let way = self.way(|node, count| child_for(&self.layout, node, count, &compare))?;
+        let leaf = match self.levels() {
+            1 => self.raw.data.peek(),
+            _ => way.nodes[0].child(&self.layout, way.children[0]),
+        };
+        if leaf == self.offset_of(position.leaf.0) { Ok(way) } else { Err(self.damage()) }
     }
 
     pub(super) fn levels(&self) -> usize {
@@ -206,7 +217,7 @@ impl<'a> Tree<'a> {
     ) -> Result<bool> {
         self.touch(context)?;
         if self.count(position.leaf, 0) == self.layout.leaf_capacity {
-            self.open_split(context, position, self.way_to(compare)?)?;
+            self.open_split(context, position, self.way_to(position, compare)?)?;
             return Ok(true);
         }
         let parts = self.stretches(position.leaf, 0, position.index);
@@ -252,7 +263,7 @@ impl<'a> Tree<'a> {
             return Err(self.damage());
         }
         if count <= self.layout.leaf_least() && self.levels() > 1 {
-            self.open_balance(context, position, self.way_to(compare)?)?;
+            self.open_balance(context, position, self.way_to(position, compare)?)?;
             return Ok(true);
         }
         // Also the last one, which goes out of the count and may be written anew.

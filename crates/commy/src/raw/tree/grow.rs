@@ -74,7 +74,7 @@ impl Tree<'_> {
         bytes: &[u8],
         (key, value): (*const u8, *const u8),
     ) -> Result<Position> {
-        let way = self.way_to(compare)?;
+        let way = self.way_to(position, compare)?;
         let (full, levels) = (self.full_levels(&way), self.levels());
         let cut = self.cut(position, &way);
         if full == levels && levels == MAX_LEVELS {
@@ -95,11 +95,7 @@ impl Tree<'_> {
         new_leaf.begin(context.stamp, 0, 0);
         self.move_entries(leaf, cut.left, new_leaf);
         crash_point!("tree: leaf split, parent not");
-        let place = if cut.right {
-            Position { leaf: new_leaf, index: position.index - cut.left }
-        } else {
-            *position
-        };
+        let place = if cut.right { Position { leaf: new_leaf, index: position.index - cut.left } } else { *position };
         self.put(place.leaf, place.index, key, value);
         self.raw.aux0.put(self.raw.aux0.peek() + 1);
         let separator = if self.layout.text { (&raw const text).cast() } else { new_leaf.key(&self.layout, 0) };

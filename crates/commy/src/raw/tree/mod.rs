@@ -30,9 +30,9 @@ use crate::region::{Space, load_u64};
 use crate::{Error, Result};
 
 pub(crate) use change::Tree;
+pub(crate) use grow::BLOCKS_ROOM;
 use layout::MAX_LEVELS;
 pub(crate) use layout::TreeLayout;
-pub(crate) use grow::BLOCKS_ROOM;
 pub(crate) use proof::prove;
 pub(super) use raze::{RAZE_STACK, detach_tree, raze_tree, release_leaf};
 pub(crate) use walk::{Ends, Leaf};

@@ -1,6 +1,6 @@
 //! What the processes share, and what must hold of it at every moment.
 
-use commy::{Region, Result, SharedBox, SharedHashMap, SharedString, SharedVec};
+use commy::{Region, Result, SharedBTreeMap, SharedBox, SharedHashMap, SharedString, SharedVec};
 use std::collections::BTreeSet;
 
 pub const ACCOUNTS: u64 = 24;
@@ -17,6 +17,8 @@ pub struct Shared {
     /// The keys of `items`, in the order in which they came.
     pub keys: SharedVec<String>,
     pub items: SharedHashMap<String, Vec<u8>>,
+    /// The same as `items`, in order.
+    pub sorted: SharedBTreeMap<String, Vec<u8>>,
     /// Words in brackets.
     pub text: SharedString,
     /// Eight times the same number.
@@ -32,6 +34,7 @@ impl Shared {
             ledger: region.object("ledger")?,
             keys: region.object("keys")?,
             items: region.object("items")?,
+            sorted: region.object("sorted")?,
             text: region.object("text")?,
             row: region.object("row")?,
             long: region.object("long")?,
@@ -49,6 +52,7 @@ impl Shared {
         self.ledger.clear()?;
         self.keys.clear()?;
         self.items.clear()?;
+        self.sorted.clear()?;
         self.long.clear()?;
         self.text.clear()
     }
@@ -64,10 +68,13 @@ impl Shared {
             let (keys, items) = (tx.read(&self.keys)?, tx.read(&self.items)?);
             assert_eq!(keys.len(), items.len());
             let listed: BTreeSet<&str> = keys.iter().collect();
-            assert_eq!(listed, items.keys().collect(), "a vector and a map tell different stories");
+            assert_eq!(listed, items.keys().collect::<BTreeSet<&str>>(), "a vector and a map tell different stories");
             for (key, value) in &items {
                 assert!(value == content(key), "the content of {key} is another's");
             }
+            let sorted = tx.read(&self.sorted)?;
+            assert!(sorted.keys().eq(listed), "a tree and a vector tell different stories");
+            assert!(sorted.iter().all(|(key, value)| items.get(key) == Some(value)), "a tree and a map disagree");
             assert_words(&tx.read(&self.text)?);
             let row = *tx.read(&self.row)?;
             assert!(row.iter().all(|number| *number == row[0]), "a torn row: {row:?}");

@@ -194,7 +194,9 @@ type Handle<P> = SharedBTreeMap<<P as Pair>::K, <P as Pair>::V>;
 type Twin<P> = BTreeMap<<P as Pair>::K, <P as Pair>::V>;
 
 /// A range that std accepts: it does not end before it begins, and is not empty by excluding one key twice.
-fn limits<K: Ord + Clone + Debug + 'static>(key: impl Strategy<Value = K> + Clone + 'static) -> BoxedStrategy<Limits<K>> {
+fn limits<K: Ord + Clone + Debug + 'static>(
+    key: impl Strategy<Value = K> + Clone + 'static,
+) -> BoxedStrategy<Limits<K>> {
     (key.clone(), key, 0..3, 0..3)
         .prop_map(|(a, b, first, last)| {
             let (a, b) = if a <= b { (a, b) } else { (b, a) };
@@ -350,7 +352,8 @@ impl<P: Pair> Model for Trees<P> {
         let (mut ours, mut theirs) = (guard.iter(), twin.iter());
         for turn in 0.. {
             assert_eq!(ours.len(), theirs.len());
-            let both = if turn % 3 == 0 { (ours.next_back(), theirs.next_back()) } else { (ours.next(), theirs.next()) };
+            let both =
+                if turn % 3 == 0 { (ours.next_back(), theirs.next_back()) } else { (ours.next(), theirs.next()) };
             let (Some(lent), Some((key, value))) = both else {
                 assert!(both.0.is_none() && both.1.is_none());
                 break;

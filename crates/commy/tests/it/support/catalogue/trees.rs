@@ -46,7 +46,11 @@ fn drain<K: OrderedKey, V: Value>(guard: &mut BTreeMapWriteGuard<'_, K, V>, leav
         if guard.len() <= leave {
             break;
         }
-        if turn % 3 == 0 { guard.pop_first()? } else { guard.pop_last()? };
+        if turn % 3 == 0 {
+            guard.pop_first()?
+        } else {
+            guard.pop_last()?
+        };
     }
     Ok(())
 }
@@ -60,7 +64,11 @@ fn drain_twin<K: Ord, V>(map: &mut BTreeMap<K, V>, leave: usize) {
         if map.len() <= leave {
             break;
         }
-        if turn % 3 == 0 { map.pop_first() } else { map.pop_last() };
+        if turn % 3 == 0 {
+            map.pop_first()
+        } else {
+            map.pop_last()
+        };
     }
 }
 
@@ -87,7 +95,12 @@ where
             |m| put(m, 1),
             |m, _| m.insert(K::sample(1), V::sample(1)).map(drop),
         ),
-        scenario::<Map<K, V>>(name("insert"), few(), |m| put(m, 5), |m, _| m.insert(K::sample(5), V::sample(5)).map(drop)),
+        scenario::<Map<K, V>>(
+            name("insert"),
+            few(),
+            |m| put(m, 5),
+            |m, _| m.insert(K::sample(5), V::sample(5)).map(drop),
+        ),
         scenario::<Map<K, V>>(
             name("insert over another"),
             few(),
@@ -118,12 +131,9 @@ where
             |m| drop(m.pop_last()),
             |m, _| m.pop_last().map(drop),
         ),
-        scenario::<Map<K, V>>(
-            name("remove the only one"),
-            spread(1),
-            BTreeMap::clear,
-            |m, _| m.remove(&K::sample(0)).map(drop),
-        ),
+        scenario::<Map<K, V>>(name("remove the only one"), spread(1), BTreeMap::clear, |m, _| {
+            m.remove(&K::sample(0)).map(drop)
+        }),
         scenario::<Map<K, V>>(name("clear"), spread(3 * LEAF), BTreeMap::clear, |m, _| m.clear()),
         scenario::<Map<K, V>>(
             name("extend"),
