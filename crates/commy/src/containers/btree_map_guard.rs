@@ -5,9 +5,11 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
 use super::btree::{
-    ALL, Bounds, Layout, add_in, erase_in, find_in, insert_in, outermost_in, pop_in, remove_in, walk, with_bounds,
+    ALL, Bounds, Layout, erase_in, find_in, insert_in, outermost_in, pop_in, remove_in, walk, with_bounds,
 };
 use super::btree_map::to_map_in;
+use super::btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacantEntry};
+use super::btree_map_iter::{BTreeMapIter, BTreeMapRange, BTreeMapRangeMut};
 use super::btree_set::add_key_in;
 use super::key::{Lookup, StoreKey};
 use super::ordered_key::OrderedKey;
@@ -15,7 +17,6 @@ use super::value::{Store, Value, take_locked};
 use super::vec_guard::Bomb;
 use crate::engine::{ReadLock, WriteLock};
 use crate::raw::{Ends, Place, Position, Search, detach};
-use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Plain, Result};
 
@@ -27,105 +28,8 @@ pub struct BTreeMapReadGuard<'a, K, V> {
 
 /// An ordered map that only the holder may change.
 pub struct BTreeMapWriteGuard<'a, K, V> {
-    lock: WriteLock<'a>,
+    pub(super) lock: WriteLock<'a>,
     marker: PhantomData<(*mut (), K, V)>,
-}
-
-/// Iterator over lent entries, in the order of their keys, from both ends.
-pub struct BTreeMapIter<'g, K, V> {
-    range: BTreeMapRange<'g, K, V>,
-    left: usize,
-}
-
-/// Iterator over a range of lent entries, from both ends.
-pub struct BTreeMapRange<'g, K, V> {
-    space: &'g Space,
-    ends: Option<Ends<'g>>,
-    marker: PhantomData<(*mut (), &'g K, V)>,
-}
-
-/// Iterator over a range of entries whose values may be changed in place.
-pub struct BTreeMapRangeMut<'g, K, V> {
-    space: &'g Space,
-    ends: Option<Ends<'g>>,
-    marker: PhantomData<(*mut (), &'g K, &'g mut V)>,
-}
-
-impl<'g, K: OrderedKey, V: Value> BTreeMapRange<'g, K, V> {
-    pub(super) fn new(space: &'g Space, raw: &'g RawHeader, bounds: Bounds<'_>) -> Self {
-        // A damaged tree shows as an empty one rather than as a wild read.
-        BTreeMapRange { space, ends: walk::<K, V>(space, raw, bounds), marker: PhantomData }
-    }
-
-    #[inline(always)]
-    fn lend(&self, (key, value): (Place, Place)) -> (K::Ref<'g>, V::Ref<'g>) {
-        (K::lend(key.lend(self.space)), V::lend(value.lend(self.space)))
-    }
-}
-
-impl<'g, K: OrderedKey, V: Value> Iterator for BTreeMapRange<'g, K, V> {
-    type Item = (K::Ref<'g>, V::Ref<'g>);
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.ends.as_mut()?.next(Layout::<K, V>::TREE)?;
-        Some(self.lend(entry))
-    }
-}
-
-impl<K: OrderedKey, V: Value> DoubleEndedIterator for BTreeMapRange<'_, K, V> {
-    #[inline(always)]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let entry = self.ends.as_mut()?.next_back(Layout::<K, V>::TREE)?;
-        Some(self.lend(entry))
-    }
-}
-
-impl<'g, K: OrderedKey, V: Value> BTreeMapIter<'g, K, V> {
-    pub(super) fn new(space: &'g Space, raw: &'g RawHeader) -> Self {
-        BTreeMapIter { range: BTreeMapRange::new(space, raw, ALL), left: raw.length() as usize }
-    }
-}
-
-impl<'g, K: OrderedKey, V: Value> Iterator for BTreeMapIter<'g, K, V> {
-    type Item = (K::Ref<'g>, V::Ref<'g>);
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.saturating_sub(1);
-        self.range.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<K: OrderedKey, V: Value> DoubleEndedIterator for BTreeMapIter<'_, K, V> {
-    #[inline(always)]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.left = self.left.saturating_sub(1);
-        self.range.next_back()
-    }
-}
-
-impl<K: OrderedKey, V: Value> ExactSizeIterator for BTreeMapIter<'_, K, V> {}
-
-impl<'g, K: OrderedKey, V: Plain> Iterator for BTreeMapRangeMut<'g, K, V> {
-    type Item = (K::Ref<'g>, &'g mut V);
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.ends.as_mut()?.next(Layout::<K, V>::TREE)?;
-        Some((K::lend(key.lend(self.space)), value.lend_mut()))
-    }
-}
-
-impl<K: OrderedKey, V: Plain> DoubleEndedIterator for BTreeMapRangeMut<'_, K, V> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.ends.as_mut()?.next_back(Layout::<K, V>::TREE)?;
-        Some((K::lend(key.lend(self.space)), value.lend_mut()))
-    }
 }
 
 /// What both guards can do.
@@ -415,7 +319,7 @@ impl<'a, K: OrderedKey, V: Value> BTreeMapWriteGuard<'a, K, V> {
         self.lock.doom();
     }
 
-    fn open_value(&mut self, position: &Position) -> Result<Place> {
+    pub(super) fn open_value(&mut self, position: &Position) -> Result<Place> {
         let tree = Layout::<K, V>::tree(self.lock.space(), self.lock.raw());
         self.lock.with(|context| tree.open_value(context, position))?;
         Ok(Layout::<K, V>::value(position))
@@ -494,128 +398,6 @@ impl<K: OrderedKey, V: Plain> BTreeMapWriteGuard<'_, K, V> {
         while let Some(leaf) = leaves.as_mut().and_then(Ends::next_leaf) {
             self.lock.with(|context| tree.open_leaf(context, &leaf))?;
         }
-        Ok(BTreeMapRangeMut { space, ends, marker: PhantomData })
-    }
-}
-
-/// The place of a key in an ordered map.
-pub enum BTreeMapEntry<'g, 'a, K, V, Q> {
-    /// The key is there.
-    Occupied(BTreeMapOccupiedEntry<'g, 'a, K, V>),
-    /// The key is not there.
-    Vacant(BTreeMapVacantEntry<'g, 'a, K, V, Q>),
-}
-
-/// An entry that is there.
-pub struct BTreeMapOccupiedEntry<'g, 'a, K, V> {
-    guard: &'g mut BTreeMapWriteGuard<'a, K, V>,
-    found: Position,
-}
-
-/// A place for an entry.
-pub struct BTreeMapVacantEntry<'g, 'a, K, V, Q> {
-    guard: &'g mut BTreeMapWriteGuard<'a, K, V>,
-    key: Q,
-    search: Result<Search>,
-}
-
-impl<'g, K: OrderedKey, V: Plain> BTreeMapOccupiedEntry<'g, '_, K, V> {
-    /// The key.
-    #[must_use]
-    pub fn key(&self) -> K::Ref<'_> {
-        K::lend(Layout::<K, V>::key(&self.found).lend(self.guard.lock.space()))
-    }
-
-    /// The value.
-    #[must_use]
-    pub fn get(&self) -> &V {
-        V::lend(Layout::<K, V>::value(&self.found).lend(self.guard.lock.space()))
-    }
-
-    /// The value, to be changed in place.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn into_mut(self) -> Result<&'g mut V> {
-        Ok(self.guard.open_value(&self.found)?.lend_mut())
-    }
-
-    /// Overwrites the value; returns the old one.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn insert(&mut self, value: V) -> Result<V> {
-        Ok(std::mem::replace(self.guard.open_value(&self.found)?.lend_mut(), value))
-    }
-
-    /// Takes the entry out; returns its value.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn remove(self) -> Result<V> {
-        let value = *self.get();
-        let (space, raw) = (self.guard.lock.space(), self.guard.lock.raw());
-        K::with_stored(space, Layout::<K, V>::key(&self.found), |bytes| {
-            self.guard.lock.with(|context| erase_in::<K, V>(context, raw, &self.found, bytes))
-        })??;
-        Ok(value)
-    }
-}
-
-impl<'g, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapVacantEntry<'g, '_, K, V, Q> {
-    /// Fills the entry.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn insert(self, value: V) -> Result<&'g mut V> {
-        let (key, raw, search) = (self.key, self.guard.lock.raw(), self.search?);
-        let add =
-            |bytes: &[u8]| self.guard.lock.with(|context| add_in::<K, V>(context, raw, &search, bytes, &key, &value));
-        let position = StoreKey::with_bytes(&key, add)?;
-        // The entry was not live before: it needs no log.
-        Ok(Layout::<K, V>::value(&position).lend_mut())
-    }
-}
-
-impl<'g, 'a, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapEntry<'g, 'a, K, V, Q> {
-    /// The value, which becomes `value` if the key is not there.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn or_insert(self, value: V) -> Result<&'g mut V> {
-        self.or_insert_with(|| value)
-    }
-
-    /// The value, which becomes what `value` returns if the key is not there.
-    ///
-    /// # Errors
-    /// As [`or_insert`](Self::or_insert).
-    pub fn or_insert_with(self, value: impl FnOnce() -> V) -> Result<&'g mut V> {
-        match self {
-            BTreeMapEntry::Occupied(entry) => entry.into_mut(),
-            BTreeMapEntry::Vacant(entry) => entry.insert(value()),
-        }
-    }
-
-    /// The value, which becomes `V::default()` if the key is not there.
-    ///
-    /// # Errors
-    /// As [`or_insert`](Self::or_insert).
-    pub fn or_default(self) -> Result<&'g mut V>
-    where
-        V: Default,
-    {
-        self.or_insert_with(V::default)
-    }
-
-    /// Changes the value if the key is there.
-    ///
-    /// # Errors
-    /// As [`or_insert`](Self::or_insert).
-    pub fn and_modify(mut self, change: impl FnOnce(&mut V)) -> Result<Self> {
-        if let BTreeMapEntry::Occupied(entry) = &mut self {
-            change(entry.guard.open_value(&entry.found)?.lend_mut());
-        }
-        Ok(self)
+        Ok(BTreeMapRangeMut::new(space, ends))
     }
 }

@@ -6,7 +6,8 @@ use std::iter::Peekable;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
-use super::btree_map_guard::{BTreeMapIter, BTreeMapRange, BTreeMapReadGuard, BTreeMapWriteGuard};
+use super::btree_map_guard::{BTreeMapReadGuard, BTreeMapWriteGuard};
+use super::btree_map_iter::{BTreeMapIter, BTreeMapRange};
 use super::key::{Lookup, StoreKey};
 use super::ordered_key::OrderedKey;
 use crate::Result;

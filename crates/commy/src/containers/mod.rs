@@ -4,7 +4,9 @@
 mod boxed;
 mod btree;
 mod btree_map;
+mod btree_map_entry;
 mod btree_map_guard;
+mod btree_map_iter;
 mod btree_set;
 mod btree_set_guard;
 mod hash_map;
@@ -20,10 +22,9 @@ mod vec_guard;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
 pub use btree_map::SharedBTreeMap;
-pub use btree_map_guard::{
-    BTreeMapEntry, BTreeMapIter, BTreeMapOccupiedEntry, BTreeMapRange, BTreeMapRangeMut, BTreeMapReadGuard,
-    BTreeMapVacantEntry, BTreeMapWriteGuard,
-};
+pub use btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacantEntry};
+pub use btree_map_guard::{BTreeMapReadGuard, BTreeMapWriteGuard};
+pub use btree_map_iter::{BTreeMapIter, BTreeMapRange, BTreeMapRangeMut};
 pub use btree_set::SharedBTreeSet;
 pub use btree_set_guard::{BTreeSetIter, BTreeSetRange, BTreeSetReadGuard, BTreeSetWriteGuard, OrderedKeys};
 pub use hash_map::SharedHashMap;

@@ -167,7 +167,7 @@ fn a_range_may_end_before_it_begins() {
         assert_eq!((guard.range(from..to).count(), guard.range(from..to).rev().count()), (0, 0));
         assert!(tree.range(from..to).unwrap().is_empty());
     }
-    assert_eq!(guard.range(990..2000).rev().next().map(|(key, _)| *key), Some(999));
+    assert_eq!(guard.range(990..2000).next_back().map(|(key, _)| *key), Some(999));
 }
 
 #[test]

@@ -428,16 +428,17 @@ impl Model for Sets {
 
     fn on_twin(twin: &mut BTreeSet<String>, op: &SetOp) -> String {
         match op {
-            SetOp::Insert(key) => answer(twin.insert(key.clone())),
-            SetOp::Remove(key) => answer(twin.remove(key)),
-            SetOp::Pop(true) => answer(twin.pop_last()),
-            SetOp::Pop(false) => answer(twin.pop_first()),
-            SetOp::Extend(keys) => answer(twin.extend(keys.iter().cloned())),
-            SetOp::Clear => answer(twin.clear()),
-            SetOp::Retain(of) => answer(twin.retain(|key| key.len().is_multiple_of(*of))),
-            SetOp::SplitOff(key) => answer(twin.split_off(key)),
-            SetOp::Range(range) => answer(twin.range(range.clone()).cloned().collect::<Vec<_>>()),
+            SetOp::Insert(key) => return answer(twin.insert(key.clone())),
+            SetOp::Remove(key) => return answer(twin.remove(key)),
+            SetOp::Pop(true) => return answer(twin.pop_last()),
+            SetOp::Pop(false) => return answer(twin.pop_first()),
+            SetOp::Extend(keys) => twin.extend(keys.iter().cloned()),
+            SetOp::Clear => twin.clear(),
+            SetOp::Retain(of) => twin.retain(|key| key.len().is_multiple_of(*of)),
+            SetOp::SplitOff(key) => return answer(twin.split_off(key)),
+            SetOp::Range(range) => return answer(twin.range(range.clone()).cloned().collect::<Vec<_>>()),
         }
+        answer(())
     }
 
     fn on_handle(handle: &SharedBTreeSet<String>, op: &SetOp) -> Result<String> {

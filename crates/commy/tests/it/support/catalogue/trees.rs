@@ -30,6 +30,8 @@ pub fn trees() -> Vec<Scenario> {
 /// So many removals at the end until the inner nodes share, and until they are one.
 const SHARING: u64 = 6;
 const JOINING: u64 = 41;
+/// At the front, where the first of two full inner nodes must lose twelve leaves.
+const FRONT_SHARING: u64 = 88;
 
 /// Entries of every third number.
 fn spread<K: Sample + Ord, V: Sample>(count: u64) -> BTreeMap<K, V> {
@@ -57,6 +59,10 @@ fn drain<K: OrderedKey, V: Value>(guard: &mut BTreeMapWriteGuard<'_, K, V>, leav
 
 fn pop<K: OrderedKey, V: Value>(guard: &mut BTreeMapWriteGuard<'_, K, V>, count: u64) -> Result<()> {
     (0..count).try_for_each(|_| guard.pop_last().map(drop))
+}
+
+fn pop_front<K: OrderedKey, V: Value>(guard: &mut BTreeMapWriteGuard<'_, K, V>, count: u64) -> Result<()> {
+    (0..count).try_for_each(|_| guard.pop_first().map(drop))
 }
 
 fn drain_twin<K: Ord, V>(map: &mut BTreeMap<K, V>, leave: usize) {
@@ -294,6 +300,22 @@ fn tall_trees() -> Vec<Scenario> {
             pop(&mut guard, JOINING - 8)?;
             arm();
             pop(&mut guard, 8)?;
+            drop(guard);
+            crash::disarm();
+            Ok(())
+        }),
+        scenario::<Tall>(
+            name("inner nodes share from the front"),
+            spread(29 * LEAF),
+            |m| (0..FRONT_SHARING).for_each(|_| pop_first(m)),
+            |m, _| pop_front(&mut m.write()?, FRONT_SHARING),
+        )
+        .done_by(|path, arm| {
+            let tree: Tall = temporary::open(path)?.open_object("object")?;
+            let mut guard = tree.write()?;
+            pop_front(&mut guard, FRONT_SHARING - 4)?;
+            arm();
+            pop_front(&mut guard, 4)?;
             drop(guard);
             crash::disarm();
             Ok(())
