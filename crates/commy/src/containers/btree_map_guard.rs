@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
 use super::btree::{
-    ALL, Bounds, Layout, erase_in, find_in, insert_in, outermost_in, pop_in, remove_in, walk, with_bounds,
+    ALL, Bounds, Layout, damaged, erase_in, find_in, insert_in, outermost_in, pop_in, remove_in, walk, with_bounds,
 };
 use super::btree_map::to_map_in;
 use super::btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacantEntry};
@@ -335,7 +335,7 @@ impl<K: OrderedKey> BTreeMapWriteGuard<'_, K, ()> {
     }
 }
 
-/// Takes a key out without a look at its value.
+/// Takes a key out that is there, without a look at its value.
 fn remove_quietly<K: OrderedKey, V: Value>(
     context: &mut crate::journal::Context,
     raw: &RawHeader,
@@ -343,7 +343,8 @@ fn remove_quietly<K: OrderedKey, V: Value>(
 ) -> Result<()> {
     match find_in::<K, V>(context.actor.space, raw, bytes)? {
         Search::Found(position) => erase_in::<K, V>(context, raw, &position, bytes),
-        _ => Ok(()),
+        // A walk has met it, so a search would find it if keys were in order.
+        _ => Err(damaged(raw)),
     }
 }
 

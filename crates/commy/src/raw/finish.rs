@@ -27,7 +27,7 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     let stack = if shape.kind.is_tree() { RAZE_STACK * 8 } else { 0 };
     context.reserve_log((RAZE_HEAD + stack + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
     let (data, size) = (raw.data.peek(), data_size(raw, &shape));
-    if shape.kind.is_tree() && owned.is_empty() && raw.capacity.peek() == 1 {
+    if data != 0 && shape.kind.is_tree() && owned.is_empty() && raw.capacity.peek() == 1 {
         release_leaf(context, raw, &TreeLayout::of(&shape));
     } else if data != 0 && (shape.kind.is_tree() || !owned.is_empty() && raw.len.peek() != 0) {
         let words = [&raw.stamp, &raw.low_water, &raw.shape, &raw.data, &raw.len, &raw.capacity, &raw.aux0, &raw.aux1];

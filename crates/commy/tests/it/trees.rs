@@ -191,3 +191,49 @@ fn entries_move_from_one_tree_to_another() {
     );
     assert!(region.check().unwrap().is_clean());
 }
+
+#[test]
+fn a_guard_that_changes_a_tree_again_and_again_logs_each_node_twice_at_most() {
+    let temporary = Temporary::new();
+    let region = quiet().capacity(8 << 20).create(temporary.region()).unwrap();
+    let tree: SharedBTreeMap<u64, u64> = region.object("tree").unwrap();
+    tree.extend((0..1000).map(|number| (number, 0))).unwrap();
+    let before = region.stats().unwrap();
+    let mut random = Random::new(seed());
+    let mut guard = tree.write().unwrap();
+    // One by one these would fill the region.
+    for round in 0..400_000 {
+        *guard.try_get_mut(&random.below(1000)).unwrap().unwrap() += 1;
+        if round % 100 == 0 {
+            guard.remove(&(round / 100 % 1000)).unwrap();
+            guard.insert(round / 100 % 1000, 5).unwrap();
+        }
+    }
+    guard.rollback();
+    assert!(tree.read().unwrap().values().all(|value| *value == 0));
+    let report = region.check().unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(region.stats().unwrap().allocated, before.allocated);
+}
+
+#[test]
+fn a_tree_tells_what_it_is() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let tree: SharedBTreeMap<u64, String> = region.object("tree").unwrap();
+    tree.extend((0..1000).map(|number| (number, "text"))).unwrap();
+    region.object::<SharedBTreeSet<i8>>("set").unwrap().extend([-1i8, 1]).unwrap();
+    let seen: BTreeMap<String, _> =
+        region.objects().unwrap().into_iter().map(|object| (object.name.clone(), object)).collect();
+    let (tree, set) = (&seen["tree"], &seen["set"]);
+    assert_eq!((tree.kind, tree.schema.as_str(), tree.len), ("SharedBTreeMap", "SharedBTreeMap<u64, String>", 1000));
+    assert_eq!((set.kind, set.schema.as_str(), set.len), ("SharedBTreeSet", "SharedBTreeSet<i8>", 2));
+    assert!((24_000..48_000).contains(&tree.bytes) && set.bytes == 512, "{} and {} bytes", tree.bytes, set.bytes);
+    let other = region.open_object::<SharedBTreeMap<i64, String>>("tree");
+    assert!(matches!(other, Err(Error::TypeMismatch { .. })), "{other:?}");
+    let other = region.open_object::<SharedBTreeMap<i8, ()>>("set");
+    assert!(matches!(other, Err(Error::TypeMismatch { .. })), "{other:?}");
+    region.remove_object("tree").unwrap();
+    region.remove_object("set").unwrap();
+    assert!(region.check().unwrap().is_clean());
+}

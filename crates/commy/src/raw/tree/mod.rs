@@ -37,6 +37,9 @@ pub(crate) use proof::prove;
 pub(super) use raze::{RAZE_STACK, detach_tree, raze_tree, release_leaf};
 pub(crate) use walk::{Ends, Leaf};
 
+/// Keys of a leaf are asked for at once if they have no more bytes than that.
+const FETCHED_AHEAD: usize = 1024;
+
 /// Flag of a node: everything that was live in it when the context of its stamp began is logged, or it is fresh.
 const WHOLE: u64 = 1 << 24;
 
@@ -207,15 +210,15 @@ impl<'a> TreeView<'a> {
         Some((node, node.count().clamp(1, self.layout.inner_capacity)))
     }
 
-    /// Goes down to a leaf; `choose` says which child of an inner node to take.
+    /// Goes down to a leaf, the offset of which it returns; `choose` says which child of an inner node to take.
     #[inline(always)]
-    fn descend(&self, choose: impl Fn(Node, usize) -> usize) -> Option<(Node, usize)> {
+    fn descend(&self, choose: impl Fn(Node, usize) -> usize) -> Option<u64> {
         let mut offset = self.root;
         for _ in 1..self.levels {
             let (node, count) = self.inner(offset)?;
             offset = node.child(&self.layout, choose(node, count));
         }
-        self.leaf(offset)
+        Some(offset)
     }
 
     /// Looks for a key; `compare` says how the one at an address relates to it. The bytes may be changing: bounds hold
@@ -226,11 +229,13 @@ impl<'a> TreeView<'a> {
             return Some(Search::Empty);
         }
         let layout = self.layout;
-        let (leaf, count) = self.descend(|node, count| child_for(&layout, node, count, &compare))?;
-        if !layout.text {
+        let offset = self.descend(|node, count| child_for(&layout, node, count, &compare))?;
+        let leaf = self.resolve(offset, layout.leaf_size)?;
+        if !layout.text && layout.values_at <= FETCHED_AHEAD {
             // All lines of the keys at once; one after the other each would be waited for.
-            (0..count * layout.key_size).step_by(64).for_each(|at| prefetch(leaf.byte(layout::HEAD + at)));
+            (0..layout.values_at).step_by(64).for_each(|at| prefetch(leaf.byte(at)));
         }
+        let count = leaf.count().min(layout.leaf_capacity);
         let index = partition(count, |index| compare(leaf.key(&layout, index)) == Ordering::Less);
         let position = Position { leaf, index };
         let is_there = index < count && compare(leaf.key(&layout, index)) == Ordering::Equal;
@@ -243,7 +248,8 @@ impl<'a> TreeView<'a> {
         if self.levels == 0 {
             return Some(Search::Empty);
         }
-        let (leaf, count) = self.descend(|_, count| if last { count - 1 } else { 0 })?;
+        let offset = self.descend(|_, count| if last { count - 1 } else { 0 })?;
+        let (leaf, count) = self.leaf(offset)?;
         // A leaf without entries is a torn one.
         let index = if last { count.checked_sub(1)? } else { count.checked_sub(1).map(|_| 0)? };
         Some(Search::Found(Position { leaf, index }))

@@ -123,11 +123,11 @@ fn exercise(region: &Region, writable: bool) {
         let _ = it.read().map(|guard| {
             let _ = (guard.iter().count(), guard.iter().rev().count(), guard.range(30..300).count(), guard.to_map());
         });
-        let _ = (it.insert(7, 7), it.insert(100_001, 1), it.remove(&5), it.update(&7, |n| *n += 1), it.pop_first());
+        let _ = (it.insert(7, 7), it.insert(100_001, 1), it.remove(&5), it.update(&7, |n| *n ^= 1), it.pop_first());
         let _ = it.extend((0..300).map(|n| (n * 10, n)));
         let _ = it.write().map(|mut guard| {
             let _ = (guard.entry(8).or_insert(1).map(drop), guard.retain(|key, _| key % 3 == 0), guard.remove(&3));
-            let _ = guard.values_mut().map(|values| values.for_each(|value| *value += 1));
+            let _ = guard.values_mut().map(|values| values.for_each(|value| *value ^= 1));
             let _ = (0..150).try_for_each(|_| guard.pop_last().map(drop));
         });
     });
