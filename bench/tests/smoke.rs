@@ -8,17 +8,20 @@ fn every_workload_runs() {
     let output = command.args(["--quick", "--markdown"]).stderr(Stdio::inherit()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
-    for workload in [
+    let workloads = [
         "vec-push",
         "deque",
         "deque-two-processes",
         "map-write",
+        "tree-read",
+        "tree-write",
         "allocation",
         "memory",
         "idle-lanes",
         "recovery",
         "contention",
-    ] {
+    ];
+    for workload in workloads {
         assert!(text.contains(&format!("| {workload} |")), "no line of {workload} in\n{text}");
     }
 }

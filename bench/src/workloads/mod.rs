@@ -10,6 +10,8 @@ mod map_read;
 mod map_write;
 mod memory;
 mod recovery;
+mod tree_read;
+mod tree_write;
 mod vec_guard;
 mod vec_push;
 mod vec_read;
@@ -26,7 +28,7 @@ pub(crate) struct Workload {
 }
 
 /// All of them, in the order in which they run.
-pub(crate) const WORKLOADS: [Workload; 13] = [
+pub(crate) const WORKLOADS: [Workload; 15] = [
     Workload { name: "vec-push", about: "appending through the handle, one atomic change each", run: vec_push::run },
     Workload { name: "vec-guard", about: "appending under a write guard", run: vec_guard::run },
     Workload { name: "vec-read", about: "elements by index, without a lock", run: vec_read::run },
@@ -42,6 +44,16 @@ pub(crate) const WORKLOADS: [Workload; 13] = [
     },
     Workload { name: "map-read", about: "look-ups and iteration in a map of 1,000,000 entries", run: map_read::run },
     Workload { name: "map-write", about: "inserting, updating, removing 1,000,000 entries", run: map_write::run },
+    Workload {
+        name: "tree-read",
+        about: "look-ups, ranges, iteration in a tree of 1,000,000 entries",
+        run: tree_read::run,
+    },
+    Workload {
+        name: "tree-write",
+        about: "inserting, updating, removing 1,000,000 entries in order",
+        run: tree_write::run,
+    },
     Workload { name: "allocation", about: "allocating and freeing a block", run: allocation::run },
     Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
     Workload { name: "idle-lanes", about: "one write while 1,000 threads have lanes", run: idle_lanes::run },

@@ -41,6 +41,11 @@ pub use commy_derive::Plain;
 pub use containers::plain::Plain;
 pub use containers::schema::{Field, Schema, SchemaKind, Variant};
 pub use containers::{
+    BTreeMapEntry, BTreeMapIter, BTreeMapOccupiedEntry, BTreeMapRange, BTreeMapRangeMut, BTreeMapReadGuard,
+    BTreeMapVacantEntry, BTreeMapWriteGuard, BTreeSetIter, BTreeSetRange, BTreeSetReadGuard, BTreeSetWriteGuard,
+    OrderedKey, OrderedKeys, SharedBTreeMap, SharedBTreeSet,
+};
+pub use containers::{
     BoxReadGuard, BoxWriteGuard, Container, CounterReadGuard, CounterWriteGuard, Entry, GaugeReadGuard,
     GaugeWriteGuard, HashMapReadGuard, HashMapWriteGuard, HashSetReadGuard, HashSetWriteGuard, Iter, Key, Lookup,
     OccupiedEntry, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString,

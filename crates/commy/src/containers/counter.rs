@@ -49,7 +49,7 @@ impl Container for SharedCounter {
 
     fn descriptor() -> Descriptor {
         let shape = Shape { kind: ContainerKind::Counter, text_key: false, key_size: 0, slot_size: 8 };
-        Descriptor { shape, owned: Vec::new(), text: "SharedCounter".into() }
+        Descriptor { shape, owned: Vec::new(), order: Vec::new(), text: "SharedCounter".into() }
     }
 
     fn from_object(object: Object) -> Self {

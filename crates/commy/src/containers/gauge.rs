@@ -50,7 +50,7 @@ impl Container for SharedGauge {
 
     fn descriptor() -> Descriptor {
         let shape = Shape { kind: ContainerKind::Gauge, text_key: false, key_size: 0, slot_size: GAUGE_SLOT };
-        Descriptor { shape, owned: Vec::new(), text: "SharedGauge".into() }
+        Descriptor { shape, owned: Vec::new(), order: Vec::new(), text: "SharedGauge".into() }
     }
 
     fn from_object(object: Object) -> Self {

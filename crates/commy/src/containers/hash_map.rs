@@ -243,7 +243,7 @@ impl<K: Key, V: Value> Container for SharedHashMap<K, V> {
             slot_size: Layout::<K, V>::SLOT,
         };
         let text = format!("SharedHashMap<{}, {}>", K::schema(), V::schema());
-        Descriptor { shape, owned: Layout::<K, V>::owned(), text }
+        Descriptor { shape, owned: Layout::<K, V>::owned(), order: Vec::new(), text }
     }
 
     fn from_object(object: Object) -> Self {

@@ -94,7 +94,12 @@ impl<K: Key> Container for SharedHashSet<K> {
             key_size: size_of::<K::Repr>() as u64,
             slot_size: Layout::<K, ()>::SLOT,
         };
-        Descriptor { shape, owned: K::OWNED.to_vec(), text: format!("SharedHashSet<{}>", K::schema()) }
+        Descriptor {
+            shape,
+            owned: K::OWNED.to_vec(),
+            order: Vec::new(),
+            text: format!("SharedHashSet<{}>", K::schema()),
+        }
     }
 
     fn from_object(object: Object) -> Self {

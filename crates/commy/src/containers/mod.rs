@@ -2,6 +2,13 @@
 //! atomic change.
 
 mod boxed;
+mod btree;
+mod btree_map;
+mod btree_map_entry;
+mod btree_map_guard;
+mod btree_map_iter;
+mod btree_set;
+mod btree_set_guard;
 mod counter;
 mod gauge;
 mod hash_map;
@@ -9,6 +16,7 @@ mod hash_map_guard;
 mod hash_set;
 mod hash_set_guard;
 mod key;
+mod ordered_key;
 pub(crate) mod plain;
 pub(crate) mod schema;
 mod string;
@@ -20,6 +28,12 @@ mod vec_guard;
 mod waiting;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
+pub use btree_map::SharedBTreeMap;
+pub use btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacantEntry};
+pub use btree_map_guard::{BTreeMapReadGuard, BTreeMapWriteGuard};
+pub use btree_map_iter::{BTreeMapIter, BTreeMapRange, BTreeMapRangeMut};
+pub use btree_set::SharedBTreeSet;
+pub use btree_set_guard::{BTreeSetIter, BTreeSetRange, BTreeSetReadGuard, BTreeSetWriteGuard, OrderedKeys};
 pub use counter::{CounterReadGuard, CounterWriteGuard, SharedCounter};
 pub use gauge::{GaugeReadGuard, GaugeWriteGuard, SharedGauge};
 pub use hash_map::SharedHashMap;
@@ -27,6 +41,7 @@ pub use hash_map_guard::{Entry, HashMapReadGuard, HashMapWriteGuard, Iter, Occup
 pub use hash_set::SharedHashSet;
 pub use hash_set_guard::{HashSetReadGuard, HashSetWriteGuard, SetIter, SetLike};
 pub use key::{Key, Lookup, StoreKey};
+pub use ordered_key::OrderedKey;
 pub use string::{SharedString, StringReadGuard, StringWriteGuard};
 pub use value::{Store, Value};
 pub use vec::SharedVec;

@@ -140,7 +140,7 @@ pub(super) fn validate_slots<T: Value>(object: &Object) -> Result<()> {
 
 pub(super) fn vector_descriptor<T: Value>(kind: ContainerKind, text: String) -> Descriptor {
     let shape = Shape { kind, text_key: false, key_size: 0, slot_size: slot_size::<T>() };
-    Descriptor { shape, owned: T::OWNED.to_vec(), text }
+    Descriptor { shape, owned: T::OWNED.to_vec(), order: Vec::new(), text }
 }
 
 impl<T: Value> Container for SharedVec<T> {

@@ -178,8 +178,8 @@ pub(super) fn insert_in<T: Value>(
     queue.reserve(context, 1)?;
     queue.open_gap(context, index)?;
     // Storing it may fail, moving it may not: it is made in private memory first.
-    let mut image = Image::<T::Repr>::blank();
-    value.store(context, &image.place().target())?;
+    let mut image = Image::<T::Repr>::zeroed();
+    value.store(context, &image.target())?;
     queue.fill_gap(index, image.place())
 }
 

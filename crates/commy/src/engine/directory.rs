@@ -10,7 +10,8 @@ use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
 use crate::process::Identity;
 use crate::raw::{
-    ContainerKind, Content, Descriptor, Shape, SlotMut, Table, TableView, copy_out_content, hash_bytes, same_content,
+    ContainerKind, Content, Descriptor, Shape, SlotMut, Table, TableView, TreeLayout, copy_out_content, hash_bytes,
+    same_content,
 };
 use crate::region::layout::*;
 use crate::region::{Space, load_u64};
@@ -22,7 +23,7 @@ const MAX_NAME: usize = 255;
 
 fn directory_descriptor() -> Descriptor {
     let shape = Shape { kind: ContainerKind::HashMap, text_key: true, key_size: 16, slot_size: ENTRY };
-    Descriptor { shape, owned: vec![0], text: "SharedHashMap<String, u64>".into() }
+    Descriptor { shape, owned: vec![0], order: Vec::new(), text: "SharedHashMap<String, u64>".into() }
 }
 
 /// The directory of a region.
@@ -345,7 +346,12 @@ pub(super) fn describe(object: &Object) -> Result<(Descriptor, u64, u64)> {
     object.peek(|attempt, raw| {
         let descriptor = read_descriptor(attempt, object.space(), object.header())?;
         let (len, capacity) = (raw.len.peek(), raw.capacity.peek());
+        let (leaves, inners) = (raw.aux0.peek(), raw.aux1.peek());
         Some(descriptor.map(|descriptor| {
+            if descriptor.shape.kind.is_tree() {
+                let bytes = TreeLayout::of(&descriptor.shape).bytes(leaves, inners);
+                return (descriptor, len, bytes);
+            }
             let stride = match descriptor.shape.kind {
                 kind if kind.is_table() => 16 + 16 * descriptor.shape.slot_size,
                 _ => descriptor.shape.slot_size.max(1),

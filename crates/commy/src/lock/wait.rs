@@ -25,7 +25,7 @@ const AGED: Duration = Duration::from_micros(500);
 const RESERVATION_LIFE: Duration = Duration::from_millis(1);
 /// The pause before the first look at the owner's life, and between later ones while a wait is young, is not, is old.
 /// (A timer of the kernel adds some 50 us to each.)
-const PROBE_FIRST: Duration = Duration::from_micros(75);
+const PROBE_FIRST: Duration = Duration::from_micros(40);
 const PROBE_YOUNG: Duration = Duration::from_micros(150);
 const PROBE_LATER: Duration = Duration::from_micros(300);
 const PROBE_OLD: Duration = Duration::from_millis(1);

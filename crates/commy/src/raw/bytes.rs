@@ -6,6 +6,8 @@
 //! ```
 //! All zero is the empty string and owns nothing.
 
+use std::cmp::Ordering;
+
 use crate::heap::rounded;
 use crate::journal::Context;
 use crate::region::{Space, copy_out, load_u8, load_u64};
@@ -141,6 +143,53 @@ pub(crate) unsafe fn same_content(space: &Space, at: *const u8, key: &[u8]) -> b
         Ok(start) => unsafe { equal(start, key) },
         Err(_) => false,
     }
+}
+
+/// How the content of the slot at `at` compares with `key`, byte by byte. Bounded by the key's length; the slot may be
+/// changing meanwhile, and one that cannot be read compares somehow.
+///
+/// # Safety
+/// `at` is readable for 16 bytes.
+pub(crate) unsafe fn compare_content(space: &Space, at: *const u8, key: &[u8]) -> Ordering {
+    // SAFETY: the caller's.
+    let slot = unsafe { [load_u64(at), load_u64(at.add(8))] };
+    let Ok(content) = Content::of(slot) else { return Ordering::Less };
+    let common = content.len().min(key.len() as u64);
+    let start = match content {
+        Content::Inline { .. } => at,
+        Content::Block { block, .. } => match space.resolve(block, common) {
+            Ok(start) => start.cast_const(),
+            Err(_) => return Ordering::Less,
+        },
+    };
+    // SAFETY: R1, or the slot itself: `common` bytes.
+    let order = unsafe { compare(start, &key[..common as usize]) };
+    order.then(content.len().cmp(&(key.len() as u64)))
+}
+
+/// # Safety
+/// `at` is readable for as many bytes as `key` has.
+#[inline(always)]
+unsafe fn compare(at: *const u8, key: &[u8]) -> Ordering {
+    let mut place = at;
+    let mut words = key.chunks_exact(8);
+    for word in &mut words {
+        // SAFETY: the caller's.
+        let ours = unsafe { load_u64(place) };
+        let theirs = u64::from_ne_bytes(word.try_into().expect("eight bytes"));
+        if ours != theirs {
+            return ours.swap_bytes().cmp(&theirs.swap_bytes());
+        }
+        place = place.wrapping_add(8);
+    }
+    for (index, byte) in words.remainder().iter().enumerate() {
+        // SAFETY: the caller's.
+        let ours = unsafe { load_u8(place.add(index)) };
+        if ours != *byte {
+            return ours.cmp(byte);
+        }
+    }
+    Ordering::Equal
 }
 
 /// # Safety

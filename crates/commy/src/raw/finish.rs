@@ -5,6 +5,7 @@ use super::counter::release_segments;
 use super::deque::whole_run;
 use super::shape::{ContainerKind, Shape};
 use super::table::{TABLE_GROUP, TableView, owned_block};
+use super::tree::{RAZE_STACK, TreeLayout, detach_tree, raze_tree, release_leaf};
 use crate::crash::crash_point;
 use crate::heap::{block_size, class_for, trim};
 use crate::journal::{self, Context, HEAD_SIZE, Inner, Kind, Log, Phase, RUN_CLASS, Record, SPILL_CLASS};
@@ -14,7 +15,8 @@ use crate::{Error, Result};
 use std::sync::atomic::AtomicU64;
 
 /// A Raze payload: raw header image, how many owned strings have been dealt with (u64), then the offsets of a slot's
-/// owned strings (u32 each). It is complete: the object itself may be removed by somebody meanwhile.
+/// owned strings (u32 each). Of a tree, `RAZE_STACK` words stand before the offsets, and the progress is how many of them
+/// are in use. It is complete: the object itself may be removed by somebody meanwhile.
 const RAZE_HEAD: usize = RAW_SIZE as usize + 8;
 
 /// Empties a container: its blocks go at commit. `owned`: where in a slot the strings are that it owns. Fails before
@@ -26,12 +28,18 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     if shape.kind == ContainerKind::Counter {
         release_segments(context, raw)?;
     }
-    context.reserve_log((RAZE_HEAD + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
+    let stack = if shape.kind.is_tree() { RAZE_STACK * 8 } else { 0 };
+    context.reserve_log((RAZE_HEAD + stack + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
     let (data, size) = (raw.data.peek(), data_size(raw, &shape));
-    if data != 0 && !owned.is_empty() && raw.len.peek() != 0 {
+    if data != 0 && shape.kind.is_tree() && owned.is_empty() && raw.capacity.peek() == 1 {
+        release_leaf(context, raw, &TreeLayout::of(&shape));
+    } else if data != 0 && (shape.kind.is_tree() || !owned.is_empty() && raw.len.peek() != 0) {
         let words = [&raw.stamp, &raw.low_water, &raw.shape, &raw.data, &raw.len, &raw.capacity, &raw.aux0, &raw.aux1];
         let mut image: Vec<u8> = words.iter().flat_map(|word| word.peek().to_le_bytes()).collect();
         image.extend_from_slice(&0u64.to_le_bytes());
+        if shape.kind.is_tree() {
+            detach_tree(raw, &mut image);
+        }
         image.extend(owned.iter().flat_map(|offset| offset.to_le_bytes()));
         context.append_raze(data, &image);
     } else if data != 0 {
@@ -42,6 +50,9 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     raw.len.put(0);
     raw.capacity.put(0);
     raw.aux0.put(0);
+    if shape.kind.is_tree() {
+        raw.aux1.put(0);
+    }
     // Nothing of the old data is reachable any more.
     raw.low_water.put(0);
     crash_point!("detach: done");
@@ -114,20 +125,32 @@ pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
 fn raze(actor: &Actor, index: usize, record: &Record) -> Result<()> {
     let len = record.len as usize;
     let malformed = || Error::corrupt(record.offset, "a record of a detached container is malformed");
-    if len <= RAZE_HEAD || !len.is_multiple_of(4) {
+    if len < RAZE_HEAD || !len.is_multiple_of(4) {
         return Err(malformed());
     }
     // SAFETY: the payload lies in our own log, 8-aligned, as long as was just checked; atomics only.
-    let (raw, progress, owned) = unsafe {
-        let owned = record.payload.add(RAZE_HEAD).cast::<u32>();
-        (
-            &*record.payload.cast::<RawHeader>(),
-            &*record.payload.add(RAW_SIZE as usize).cast::<AtomicU64>(),
-            std::slice::from_raw_parts(owned, (len - RAZE_HEAD) / 4),
-        )
-    };
+    let (raw, progress) =
+        unsafe { (&*record.payload.cast::<RawHeader>(), &*record.payload.add(RAW_SIZE as usize).cast::<AtomicU64>()) };
     let shape = Shape::of(raw, record.offset)?;
+    let stack = if shape.kind.is_tree() { RAZE_STACK } else { 0 };
+    let owned = len.checked_sub(RAZE_HEAD + stack * 8).ok_or_else(malformed)?;
+    // SAFETY: as above.
+    let (stack, owned) = unsafe {
+        let rest = record.payload.add(RAZE_HEAD);
+        let offsets = rest.add(stack * 8).cast::<u32>();
+        (std::slice::from_raw_parts(rest.cast::<AtomicU64>(), stack), std::slice::from_raw_parts(offsets, owned / 4))
+    };
     if owned.iter().any(|at| u64::from(*at) + 16 > shape.slot_size) {
+        return Err(malformed());
+    }
+    if shape.kind.is_tree() {
+        let state = &actor.lane.contexts[index].state;
+        let popped = pack::context(record.below, pack::phase(state.peek()));
+        let last = |inner: &mut Inner| inner.set(state, popped);
+        let levels = raw.capacity.peek();
+        return raze_tree(actor, &TreeLayout::of(&shape), levels, (progress, stack), owned, last);
+    }
+    if owned.is_empty() {
         return Err(malformed());
     }
     let view = Detached::new(actor, raw, &shape)?;
@@ -150,7 +173,7 @@ fn raze(actor: &Actor, index: usize, record: &Record) -> Result<()> {
 }
 
 /// Puts a block on the lane's list together with whatever else `with` changes.
-fn give(actor: &Actor, class: usize, block: u64, with: impl FnOnce(&mut Inner) -> Result<()>) -> Result<()> {
+pub(super) fn give(actor: &Actor, class: usize, block: u64, with: impl FnOnce(&mut Inner) -> Result<()>) -> Result<()> {
     let list = &actor.lane.lists[class];
     let head = list.peek();
     // The block's content is dead: its link needs no log.

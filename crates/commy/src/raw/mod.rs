@@ -14,6 +14,7 @@ mod place;
 mod shape;
 mod slot;
 mod table;
+mod tree;
 mod vector;
 mod view_cache;
 
@@ -28,9 +29,10 @@ pub use place::Place;
 pub(crate) use place::{Image, copy_bytes_out, place_in_vector, release_blocks};
 pub(crate) use shape::{ContainerKind, Shape};
 pub(crate) use table::{FoundSlot, Spot, Table, TableView};
+pub(crate) use tree::{BLOCKS_ROOM, Ends, Position, Search, Tree, TreeLayout, TreeView, prove};
 pub use vector::Tail;
 pub(crate) use vector::Vector;
 pub(crate) use view_cache::ViewCache;
 
-pub use descriptor::Descriptor;
+pub use descriptor::{Descriptor, OrderField};
 pub use slot::{Slot, SlotMut};

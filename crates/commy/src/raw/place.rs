@@ -3,9 +3,10 @@
 //! Invariant PL: a `Place` lies inside the mapping (R1), or in an `Image` that outlives it, and has `slot_size` bytes of
 //! the container it came from; the typed layer asks only for parts that its own layout constants put inside.
 
+use std::cmp::Ordering;
 use std::mem::MaybeUninit;
 
-use super::bytes::same_content;
+use super::bytes::{compare_content, same_content};
 use super::slot::{Slot, SlotMut};
 use super::table::{FoundSlot, TableView, owned_block};
 use super::vector::Vector;
@@ -27,14 +28,35 @@ pub(crate) struct Image<R> {
 }
 
 impl<R: Copy> Image<R> {
-    /// A slot in private memory, all zero.
-    pub(crate) fn blank() -> Image<R> {
+    /// A slot of our own, all zero, to write a value to before it has a place.
+    #[inline(always)]
+    pub(crate) fn zeroed() -> Image<R> {
         Image { bytes: MaybeUninit::zeroed() }
     }
 
-    /// Where its slot is.
-    pub(crate) fn place(&mut self) -> Place {
-        Place { at: self.bytes.as_mut_ptr().cast() }
+    /// The slot to write to.
+    #[inline(always)]
+    pub(crate) fn target(&mut self) -> SlotMut {
+        // SAFETY: ours, size_of::<R>() bytes.
+        unsafe { SlotMut::new(self.bytes.as_mut_ptr().cast()) }
+    }
+
+    /// Where it is.
+    #[inline(always)]
+    pub(crate) fn address(&self) -> *const u8 {
+        self.bytes.as_ptr().cast()
+    }
+
+    /// As a place that is only looked at.
+    pub(crate) fn place(&self) -> Place {
+        Place { at: self.address().cast_mut() }
+    }
+
+    /// The bytes of a copy.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: all bytes were zeroed or copied from the mapping, so they are initialised.
+        unsafe { std::slice::from_raw_parts(self.address(), size_of::<R>()) }
     }
 
     /// The copy as a slot.
@@ -138,6 +160,13 @@ impl Place {
     pub(crate) fn same_text(self, space: &Space, key: &[u8]) -> bool {
         // SAFETY: PL.
         unsafe { same_content(space, self.at, key) }
+    }
+
+    /// How the text key here compares with `key`. Bounded by the key's length; the slot may be changing meanwhile.
+    #[inline(always)]
+    pub(crate) fn compare_text(self, space: &Space, key: &[u8]) -> Ordering {
+        // SAFETY: PL.
+        unsafe { compare_content(space, self.at, key) }
     }
 
     /// The blocks that the strings at `owned` own; {block, length}.

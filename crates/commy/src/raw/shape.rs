@@ -15,6 +15,8 @@ pub(crate) enum ContainerKind {
     HashSet = 6,
     Counter = 9,
     Gauge = 10,
+    BTreeMap = 7,
+    BTreeSet = 8,
 }
 
 impl ContainerKind {
@@ -29,6 +31,8 @@ impl ContainerKind {
             6 => ContainerKind::HashSet,
             9 => ContainerKind::Counter,
             10 => ContainerKind::Gauge,
+            7 => ContainerKind::BTreeMap,
+            8 => ContainerKind::BTreeSet,
             _ => return None,
         })
     }
@@ -44,6 +48,8 @@ impl ContainerKind {
             ContainerKind::HashSet => "SharedHashSet",
             ContainerKind::Counter => "SharedCounter",
             ContainerKind::Gauge => "SharedGauge",
+            ContainerKind::BTreeMap => "SharedBTreeMap",
+            ContainerKind::BTreeSet => "SharedBTreeSet",
         }
     }
 
@@ -51,6 +57,11 @@ impl ContainerKind {
     #[inline(always)]
     pub(crate) fn is_table(self) -> bool {
         matches!(self, ContainerKind::HashMap | ContainerKind::HashSet)
+    }
+
+    /// Is it a tree?
+    pub(crate) fn is_tree(self) -> bool {
+        matches!(self, ContainerKind::BTreeMap | ContainerKind::BTreeSet)
     }
 }
 
@@ -83,7 +94,8 @@ impl Shape {
             key_size: (word >> 16) & 0xffff,
             slot_size: word >> 32,
         };
-        let key_fits = if kind.is_table() { shape.key_size <= shape.slot_size } else { shape.key_size == 0 };
+        let has_key = kind.is_table() || kind.is_tree();
+        let key_fits = if has_key { shape.key_size <= shape.slot_size } else { shape.key_size == 0 };
         if shape.pack() == word && key_fits { Ok(shape) } else { Err(wrong()) }
     }
 

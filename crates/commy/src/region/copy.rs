@@ -17,6 +17,8 @@ pub(crate) unsafe fn copy_out(source: *const u8, target: *mut u8, len: usize) {
                 target.add(at).cast::<u64>().write_unaligned(load_u64(source.add(at)));
                 at += 8;
             }
+        } else if len == 4 {
+            target.cast::<u32>().write_unaligned(load_u32(source));
         } else {
             copy_bytes(source, target, len);
         }
@@ -98,6 +100,29 @@ pub(crate) unsafe fn load_u64(source: *const u8) -> u64 {
             *byte = unsafe { load_u8(source.add(at)) };
         }
         u64::from_ne_bytes(bytes)
+    }
+}
+
+/// Loads half a word at any alignment.
+///
+/// # Safety
+/// `source` must be readable for 4 bytes.
+#[inline(always)]
+unsafe fn load_u32(source: *const u8) -> u32 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        let value: u32;
+        // SAFETY: the caller's contract.
+        unsafe {
+            std::arch::asm!("mov {0:e}, dword ptr [{1}]", out(reg) value, in(reg) source,
+                options(nostack, preserves_flags, readonly));
+        }
+        value
+    }
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
+    {
+        // SAFETY: the caller's contract.
+        u32::from_ne_bytes(std::array::from_fn(|at| unsafe { load_u8(source.add(at)) }))
     }
 }
 

@@ -127,6 +127,15 @@ impl Space {
         self.resolve_grown(offset, len)
     }
 
+    /// As [`resolve`](Self::resolve), but knows only what this process has seen committed so far.
+    #[inline(always)]
+    pub(crate) fn resolve_known(&self, offset: u64, len: u64) -> Option<*mut u8> {
+        let end = self.end.load(Ordering::Relaxed);
+        // SAFETY: R1, the range is checked first.
+        (offset >= self.geometry.heap_at && offset <= end && len <= end - offset)
+            .then(|| unsafe { self.base.add(offset as usize) })
+    }
+
     #[cold]
     fn resolve_grown(&self, offset: u64, len: u64) -> Result<*mut u8> {
         let end = self.refresh_end()?;

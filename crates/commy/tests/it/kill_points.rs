@@ -46,6 +46,11 @@ fn counters_and_gauges_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn trees_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::trees());
+}
+
+#[test]
 fn transactions_survive_a_kill_at_every_point() {
     kill_all(&catalogue::transactions());
 }

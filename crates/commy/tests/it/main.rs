@@ -11,4 +11,5 @@ mod model;
 mod pitfalls;
 mod seeded;
 mod support;
+mod trees;
 mod waits;

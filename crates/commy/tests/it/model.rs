@@ -6,6 +6,7 @@ pub mod harness;
 mod maps;
 mod sets;
 mod texts;
+mod trees;
 mod vectors;
 
 pub use harness::unwind;

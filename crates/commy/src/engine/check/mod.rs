@@ -13,6 +13,7 @@ mod report;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use report::{Finding, Report};
 

@@ -23,6 +23,8 @@ const HEAP_TAG: u8 = 0x80;
 /// At most this many owned strings in one slot, this long a schema.
 const MAX_OWNED: usize = 256;
 const MAX_TEXT: usize = 1 << 20;
+/// At most this many fields that a key is ordered by.
+pub(super) const MAX_ORDER: usize = 256;
 
 /// A live object's words, read once.
 pub(super) struct Object {
@@ -33,10 +35,13 @@ pub(super) struct Object {
     pub(super) slot_size: u64,
     /// Where in a slot the strings are that it owns; they do not overlap.
     pub(super) owned: Vec<usize>,
+    /// What keys are ordered by: {offset:16 | width:8 | kind:8}, kinds 1 unsigned, 2 signed, 3 text, 4 bytes.
+    pub(super) order: Vec<u32>,
     pub(super) data: u64,
     pub(super) len: u64,
     pub(super) capacity: u64,
     pub(super) aux0: u64,
+    /// Of a table its seed, of a tree the number of its inner nodes.
     pub(super) seed: u64,
 }
 
@@ -99,11 +104,17 @@ impl<'a> Checker<'a> {
         let object = self.describe(at, header)?;
         match object.kind {
             kind if is_table(kind) => self.table(&object),
+            kind if is_tree(kind) => self.tree(&object),
             DEQUE => self.ring(&object),
             COUNTER => self.counter(&object),
             _ => self.array(&object),
         }
         (self.report.count() == before).then_some(object)
+    }
+
+    /// As [`stamp`](Self::stamp), for a node of a tree.
+    pub(super) fn node_stamp(&mut self, at: u64, stamp: u64) {
+        self.stamp(at.wrapping_sub(OBJECT_RAW_AT), stamp);
     }
 
     /// "Saved by this context" must not be said of a context that is still to come: it would save nothing.
@@ -127,7 +138,7 @@ impl<'a> Checker<'a> {
             self.add(block, rule, format_args!("object {at}: {detail}"));
             None
         };
-        let Some((said, owned, text)) = decode(bytes) else {
+        let Some((said, owned, order, text)) = decode(bytes) else {
             return wrong("a descriptor is malformed", format_args!("{len} bytes"));
         };
         if said != shape {
@@ -137,7 +148,7 @@ impl<'a> Checker<'a> {
             return wrong("a schema is no UTF-8", format_args!("{error}"));
         }
         let (kind, flags, key_size, slot_size) = unpack(shape);
-        if !is_possible(shape, &owned) {
+        if !is_possible(shape, &owned) || !is_order(shape, &order) {
             return wrong("a shape is impossible", format_args!("shape {shape:#x}, strings at {owned:?}"));
         }
         Some(Object {
@@ -147,6 +158,7 @@ impl<'a> Checker<'a> {
             key_size,
             slot_size,
             owned,
+            order,
             data: raw.data.peek(),
             len: raw.len.peek(),
             capacity: raw.capacity.peek(),
@@ -245,14 +257,19 @@ impl<'a> Checker<'a> {
     pub(super) fn strings(&mut self, object: &Object, slot: &[u8]) {
         for place in &object.owned {
             let Some(string) = slot.get(*place..*place + STRING_SLOT) else { continue };
-            let owner = format_args!("string of object {}", object.at);
-            match StringSlot::of(string) {
-                Some(StringSlot::Inline(len)) if string[len..INLINE].iter().all(|byte| *byte == 0) => {}
-                Some(StringSlot::Block { block, len }) => {
-                    self.claim_bytes(block, len, owner);
-                }
-                _ => self.add(object.data, "a string is malformed", format_args!("{owner}: {string:02x?}")),
+            self.string(object, string);
+        }
+    }
+
+    /// One string that an object owns.
+    pub(super) fn string(&mut self, object: &Object, string: &[u8]) {
+        let owner = format_args!("string of object {}", object.at);
+        match StringSlot::of(string) {
+            Some(StringSlot::Inline(len)) if string[len..INLINE].iter().all(|byte| *byte == 0) => {}
+            Some(StringSlot::Block { block, len }) => {
+                self.claim_bytes(block, len, owner);
             }
+            _ => self.add(object.data, "a string is malformed", format_args!("{owner}: {string:02x?}")),
         }
     }
 
@@ -284,10 +301,16 @@ fn is_possible(shape: u64, owned: &[usize]) -> bool {
     const BOX: u64 = ContainerKind::Box as u64;
     const STRING: u64 = ContainerKind::String as u64;
     const GAUGE: u64 = ContainerKind::Gauge as u64;
+    const TREE: u64 = ContainerKind::BTreeMap as u64;
+    const TREE_SET: u64 = ContainerKind::BTreeSet as u64;
     let (kind, flags, key_size, slot_size) = unpack(shape);
     let fits = match (kind, flags) {
         (table, 0) if is_table(table) => key_size <= slot_size,
         (table, TEXT_KEY) if is_table(table) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
+        (TREE | TREE_SET, 0) => key_size.next_multiple_of(8) <= slot_size,
+        (TREE | TREE_SET, TEXT_KEY) => {
+            key_size == STRING_SLOT as u64 && slot_size >= key_size && owned.first() == Some(&0)
+        }
         (VEC | BOX | DEQUE, 0) => key_size == 0,
         // A contribution is {process, value}, a segment of a counter one offset.
         (GAUGE, 0) => key_size == 0 && slot_size == 16 && owned.is_empty(),
@@ -297,6 +320,27 @@ fn is_possible(shape: u64, owned: &[usize]) -> bool {
     };
     let apart = owned.windows(2).all(|pair| pair[0] + STRING_SLOT <= pair[1]);
     fits && apart && owned.last().is_none_or(|last| (last + STRING_SLOT) as u64 <= slot_size)
+}
+
+fn is_tree(kind: u64) -> bool {
+    kind == ContainerKind::BTreeMap as u64 || kind == ContainerKind::BTreeSet as u64
+}
+
+/// Do the fields lie in the key, and has nothing but a tree such?
+fn is_order(shape: u64, order: &[u32]) -> bool {
+    let (kind, flags, key_size, _) = unpack(shape);
+    let fits = |field: &u32| {
+        let (at, width, kind) = (u64::from(field >> 16), u64::from(field >> 8 & 0xff), field & 0xff);
+        let known = match kind {
+            1 | 2 => matches!(width, 1 | 2 | 4 | 8 | 16),
+            3 => width == STRING_SLOT as u64 && flags == TEXT_KEY,
+            4 => width > 0,
+            _ => false,
+        };
+        known && at + width <= key_size
+    };
+    let has_key = key_size > 0;
+    if is_tree(kind) { order.iter().all(fits) && (!has_key || !order.is_empty()) } else { order.is_empty() }
 }
 
 /// A string's slot, taken apart.
@@ -321,16 +365,22 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// The parts of a descriptor: shape, places of owned strings in ascending order, schema.
-fn decode(bytes: &[u8]) -> Option<(u64, Vec<usize>, &[u8])> {
+/// Shape, places of owned strings in ascending order, fields that keys are ordered by, schema.
+type Parts<'b> = (u64, Vec<usize>, Vec<u32>, &'b [u8]);
+
+/// The parts of a descriptor.
+fn decode(bytes: &[u8]) -> Option<Parts<'_>> {
     let head = word(bytes, 0)?;
-    let (text_len, owned_count) = (pack::low(head) as usize, pack::high(head) as usize);
+    let (text_len, counts) = (pack::low(head) as usize, pack::high(head) as usize);
+    let (owned_count, order_count) = (counts & 0xffff, counts >> 16);
     let shape = word(bytes, 8)?;
-    if owned_count > MAX_OWNED || text_len > MAX_TEXT {
+    if owned_count > MAX_OWNED || order_count > MAX_ORDER || text_len > MAX_TEXT {
         return None;
     }
     let entries = bytes.get(16..16 + owned_count * 4)?;
-    let start = (16 + entries.len()).next_multiple_of(8);
+    let fields = bytes.get(16 + entries.len()..16 + entries.len() + order_count * 4)?;
+    let order = fields.chunks_exact(4).map(|field| u32::from_le_bytes([field[0], field[1], field[2], field[3]]));
+    let start = (16 + entries.len() + fields.len()).next_multiple_of(8);
     let text = bytes.get(start..).filter(|text| text.len() == text_len)?;
     let mut owned = Vec::with_capacity(owned_count);
     for entry in entries.chunks_exact(4) {
@@ -342,5 +392,5 @@ fn decode(bytes: &[u8]) -> Option<(u64, Vec<usize>, &[u8])> {
         owned.push(place);
     }
     owned.sort_unstable();
-    Some((shape, owned, text))
+    Some((shape, owned, order.collect(), text))
 }

@@ -6,8 +6,8 @@ use crate::seeded::{Random, seed, thorough};
 use crate::support::child::{self, Child};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{
-    Plain, Region, RegionOptions, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet,
-    SharedString, SharedVec, SharedVecDeque,
+    Plain, Region, RegionOptions, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter, SharedGauge,
+    SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque,
 };
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -54,6 +54,13 @@ fn fill(region: &Region) -> Result<()> {
     region.object::<SharedHashSet<String>>("set")?.extend((0..40).map(|n| "s".repeat(n)))?;
     region.object::<SharedCounter>("counter")?.add(5)?;
     region.object::<SharedGauge>("gauge")?.add(5)?;
+    let tree: SharedBTreeMap<u64, u64> = region.object("tree")?;
+    tree.extend((0..400).map(|n| (n * 7 % 400, n)))?;
+    (0..50).try_for_each(|n| tree.remove(&(n * 3)).map(drop))?;
+    let sorted: SharedBTreeMap<String, String> = region.object("sorted")?;
+    sorted.extend((0..150).map(|n| (format!("{n:>20}"), "s".repeat(n / 4))))?;
+    region.object::<SharedBTreeMap<[u64; 64], bool>>("wide")?.extend((0..130).map(|n| ([n; 64], n % 2 == 0)))?;
+    region.object::<SharedBTreeSet<(u8, bool)>>("ranks")?.extend((0..90).map(|n| (n, n % 2 == 0)))?;
     region.object::<SharedVec<u64>>("gone")?.extend(0..5000)?;
     region.remove_object("gone")
 }
@@ -160,6 +167,36 @@ fn exercise(region: &Region, writable: bool) {
         let _ = (it.get(&(3, 7)), it.insert((99, 7), vec![1; 300]), it.to_map(), it.remove(&(4, 7)), it.clear());
     });
     exercise_more(region);
+    let tree = region.open_object::<SharedBTreeMap<u64, u64>>("tree").inspect(|it| {
+        let _ = (it.len(), it.get(&5), it.contains_key(&100_000), it.first_key_value(), it.last_key_value());
+        let _ = (it.range(10..50), it.range(200..), it.to_map());
+        let _ = it.read().map(|guard| {
+            let _ = (guard.iter().count(), guard.iter().rev().count(), guard.range(30..300).count(), guard.to_map());
+        });
+        let _ = (it.insert(7, 7), it.insert(100_001, 1), it.remove(&5), it.update(&7, |n| *n ^= 1), it.pop_first());
+        let _ = it.extend((0..300).map(|n| (n * 10, n)));
+        let _ = it.write().map(|mut guard| {
+            let _ = (guard.entry(8).or_insert(1).map(drop), guard.retain(|key, _| key % 3 == 0), guard.remove(&3));
+            let _ = guard.values_mut().map(|values| values.for_each(|value| *value ^= 1));
+            let _ = (0..150).try_for_each(|_| guard.pop_last().map(drop));
+        });
+    });
+    let sorted = region.open_object::<SharedBTreeMap<String, String>>("sorted").inspect(|it| {
+        let key = format!("{:>20}", 50);
+        let _ = (it.len(), it.get(&key), it.range::<String>(key.clone()..), it.to_map(), it.last_key_value());
+        let _ = it.read().map(|guard| guard.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>());
+        let _ = (it.insert(&key, "w".repeat(50)), it.remove(&key), it.insert("new key that has a block", "x"));
+        let _ = it.write().map(|mut guard| (guard.retain(|_, value| value.len() > 20), guard.split_off(&key)));
+    });
+    let _ = region.open_object::<SharedBTreeMap<[u64; 64], bool>>("wide").map(|it| {
+        let _ = (it.get(&[5; 64]), it.to_map(), it.read().map(|guard| guard.values().filter(|yes| **yes).count()));
+        let _ = (0..40).try_for_each(|n| it.insert([n * 5; 64], true).map(drop));
+        let _ = (0..80).try_for_each(|_| it.pop_first().map(drop));
+    });
+    let _ = region.open_object::<SharedBTreeSet<(u8, bool)>>("ranks").map(|it| {
+        let _ = (it.contains(&(3, false)), it.to_set(), it.first(), it.read().map(|guard| guard.iter().rev().count()));
+        let _ = (it.insert((200, true)), it.remove(&(4, true)), it.pop_last(), it.clear());
+    });
     if !writable {
         return;
     }
@@ -172,10 +209,11 @@ fn exercise(region: &Region, writable: bool) {
     let _ = region.object::<SharedVec<u64>>("new").map(|it| it.extend(0..2000));
     let _ =
         (SharedVec::<String>::new_in(region).map(|it| it.push("anonymous")), region.rename_object("new", "renamed"));
+    let _ = (tree.map(|it| it.clear()), sorted.map(|it| it.clear()));
     let _ = (texts.map(|it| it.clear()), names.map(|it| it.clear()), map.map(|it| it.clear()));
     for name in [
         "numbers", "texts", "options", "colors", "text", "box", "map", "names", "padded", "renamed", "queue",
-        "waiting", "set", "counter", "gauge",
+        "waiting", "set", "counter", "gauge", "tree", "sorted", "wide",
     ] {
         let _ = region.remove_object(name);
     }

@@ -1,8 +1,8 @@
 //! What the processes share, and what must hold of it at every moment.
 
 use commy::{
-    Region, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec,
-    SharedVecDeque,
+    Region, Result, SharedBTreeMap, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString,
+    SharedVec, SharedVecDeque,
 };
 use std::collections::BTreeSet;
 
@@ -31,6 +31,8 @@ pub struct Shared {
     /// The keys of `items`, in the order in which they came.
     pub keys: SharedVec<String>,
     pub items: SharedHashMap<String, Vec<u8>>,
+    /// The same as `items`, in order.
+    pub sorted: SharedBTreeMap<String, Vec<u8>>,
     /// Words in brackets.
     pub text: SharedString,
     /// Eight times the same number.
@@ -51,6 +53,7 @@ impl Shared {
             ledger: region.object("ledger")?,
             keys: region.object("keys")?,
             items: region.object("items")?,
+            sorted: region.object("sorted")?,
             text: region.object("text")?,
             row: region.object("row")?,
             long: region.object("long")?,
@@ -76,6 +79,7 @@ impl Shared {
         self.ledger.clear()?;
         self.keys.clear()?;
         self.items.clear()?;
+        self.sorted.clear()?;
         self.long.clear()?;
         self.text.clear()
     }
@@ -91,7 +95,7 @@ impl Shared {
             let (keys, items) = (tx.read(&self.keys)?, tx.read(&self.items)?);
             assert_eq!(keys.len(), items.len());
             let listed: BTreeSet<&str> = keys.iter().collect();
-            assert_eq!(listed, items.keys().collect(), "a vector and a map tell different stories");
+            assert_eq!(listed, items.keys().collect::<BTreeSet<&str>>(), "a vector and a map tell different stories");
             for (key, value) in &items {
                 assert!(value == content(key), "the content of {key} is another's");
             }
@@ -102,6 +106,9 @@ impl Shared {
             assert!(line.len() <= LINE, "{} numbers in the line", line.len());
             let first = line.front().copied().unwrap_or_default();
             assert!(line.iter().zip(first..).all(|(value, number)| *value == number), "a broken line: {line:?}");
+            let sorted = tx.read(&self.sorted)?;
+            assert!(sorted.keys().eq(listed), "a tree and a vector tell different stories");
+            assert!(sorted.iter().all(|(key, value)| items.get(key) == Some(value)), "a tree and a map disagree");
             assert_words(&tx.read(&self.text)?);
             let row = *tx.read(&self.row)?;
             assert!(row.iter().all(|number| *number == row[0]), "a torn row: {row:?}");

@@ -6,6 +6,7 @@ use crate::support::child;
 use crate::support::temporary::LOCK_TIMEOUT;
 use commy::{Error, Region, Result, SharedVec};
 use std::fs::File;
+use std::ops::Bound;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -69,13 +70,15 @@ impl Worker {
 
     fn add(&mut self) -> Result<()> {
         let key = self.key();
-        let Shared { region, keys, items, .. } = &self.shared;
+        let Shared { region, keys, items, sorted, .. } = &self.shared;
         region.transaction(|tx| {
-            let (mut keys, mut items) = (tx.write(keys)?, tx.write(items)?);
+            let (mut keys, mut items, mut sorted) = (tx.write(keys)?, tx.write(items)?, tx.write(sorted)?);
             if keys.len() >= MOST {
                 keys.clear()?;
                 items.clear()?;
+                sorted.clear()?;
             }
+            sorted.insert(&key, content(&key))?;
             if items.insert(&key, content(&key))?.is_none() {
                 keys.push(&key)?;
             }
@@ -85,20 +88,22 @@ impl Worker {
 
     fn take(&mut self) -> Result<()> {
         let from_the_end = self.random.below(2) == 0;
-        let Shared { region, keys, items, .. } = &self.shared;
+        let Shared { region, keys, items, sorted, .. } = &self.shared;
         region.transaction(|tx| {
-            let (mut keys, mut items) = (tx.write(keys)?, tx.write(items)?);
+            let (mut keys, mut items, mut sorted) = (tx.write(keys)?, tx.write(items)?, tx.write(sorted)?);
             let key = if from_the_end { keys.pop()? } else { keys.remove(0)? };
             let Some(key) = key else { return Ok(()) };
+            sorted.remove(&key)?;
             items.remove(&key)?.map(drop).ok_or(Error::NotFound)
         })
     }
 
     /// Every other one goes.
     fn replace(&mut self) -> Result<()> {
-        let Shared { region, keys, items, .. } = &self.shared;
+        let Shared { region, keys, items, sorted, .. } = &self.shared;
         region.transaction(|tx| {
-            let (mut keys, mut items) = (tx.write(keys)?, tx.write(items)?);
+            let (mut keys, mut items, mut sorted) = (tx.write(keys)?, tx.write(items)?, tx.write(sorted)?);
+            sorted.retain(|key, _| key.len().is_multiple_of(2))?;
             keys.retain(|key| key.len().is_multiple_of(2))?;
             items.retain(|key, _| key.len().is_multiple_of(2))
         })
@@ -255,12 +260,14 @@ impl Worker {
 
     /// Changes everything, and thinks better of it.
     fn fail(&mut self) -> Result<()> {
-        let Shared { region, purses, ledger, keys, items, .. } = &self.shared;
+        let Shared { region, purses, ledger, keys, items, sorted, .. } = &self.shared;
         let result: Result<()> = region.transaction(|tx| {
             tx.write(purses)?.clear()?;
             tx.write(ledger)?.insert(9999, 9999)?;
             tx.write(keys)?.extend(["one", "two", "three"])?;
             tx.write(items)?.clear()?;
+            tx.write(sorted)?.extend((0..90).map(|number| (item(number), content("one"))))?;
+            tx.write(sorted)?.split_off("b")?;
             Err(Error::NotFound)
         });
         match result {
@@ -277,6 +284,12 @@ impl Worker {
             && let Some(found) = self.shared.items.get(&key)?
         {
             assert_eq!(found, content(&key));
+        }
+        if let Some((key, value)) = self.shared.sorted.last_key_value()? {
+            assert_eq!(value, content(&key));
+        }
+        for (key, value) in self.shared.sorted.range::<str>((Bound::Included("a"), Bound::Excluded("c")))? {
+            assert_eq!(value, content(&key));
         }
         assert_words(&self.shared.text.get()?);
         Ok(())

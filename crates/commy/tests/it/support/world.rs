@@ -1,8 +1,8 @@
 //! Objects together with their std twins: how to fill them, look at them, and let a survivor leave a mark in them.
 
 use commy::{
-    Error, Key, Plain, Region, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet,
-    SharedString, SharedVec, SharedVecDeque, Store, StoreKey, Value,
+    Error, Key, OrderedKey, Plain, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter,
+    SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, Value,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -284,6 +284,68 @@ where
 
     fn mark_twin(twin: &mut BTreeMap<K, V>) {
         twin.insert(K::sample(MARK), V::sample(MARK));
+    }
+}
+
+impl<K: OrderedKey + StoreKey<K> + Sample, V: Value + Store<V> + Sample> World for SharedBTreeMap<K, V> {
+    type Twin = BTreeMap<K, V>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &BTreeMap<K, V>) -> Result<()> {
+        self.clear()?;
+        self.extend(twin.clone())
+    }
+
+    fn look(&self) -> Result<BTreeMap<K, V>> {
+        let map = self.to_map()?;
+        assert_eq!(self.len()?, map.len());
+        Ok(map)
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.insert(K::sample(MARK), V::sample(MARK)).map(drop))]
+    }
+
+    fn mark_twin(twin: &mut BTreeMap<K, V>) {
+        twin.insert(K::sample(MARK), V::sample(MARK));
+    }
+}
+
+impl<K: OrderedKey + StoreKey<K> + Sample> World for SharedBTreeSet<K> {
+    type Twin = BTreeSet<K>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &BTreeSet<K>) -> Result<()> {
+        self.clear()?;
+        self.extend(twin.clone())
+    }
+
+    fn look(&self) -> Result<BTreeSet<K>> {
+        let set = self.to_set()?;
+        assert_eq!(self.len()?, set.len());
+        Ok(set)
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.insert(K::sample(MARK)).map(drop))]
+    }
+
+    fn mark_twin(twin: &mut BTreeSet<K>) {
+        twin.insert(K::sample(MARK));
     }
 }
 

@@ -55,6 +55,12 @@ impl World {
         self.word(header.descriptor.peek() + 8).put(shape);
     }
 
+    /// Offset of the tree's root, and of its first leaf.
+    fn tree_nodes(&self) -> (u64, u64) {
+        let root = self.raw(5).data.peek();
+        (root, self.word(root + 512).peek())
+    }
+
     /// Offsets of control byte and slot of the table of numbers.
     fn place(&self, (group, index): (u64, u64)) -> (u64, u64) {
         let (controls, number) = (self.raw(4).data.peek(), group * 16 + index);
@@ -234,6 +240,22 @@ const OBJECTS: &[Damage] = &[
         let far = (0..).filter(|key: &u64| hash_bytes(SEED, &key.to_le_bytes()) & 0xff0 == 0).skip(40);
         far.take(3500).for_each(|key| w.act(0, |context| w.insert(context, w.objects[4], key, &[])));
     }),
+    ("an empty tree has a content", |w| w.raw(5).capacity.put(0)),
+    ("an empty tree has a content", |w| w.raw(5).data.put(0)),
+    ("a tree has too many levels", |w| w.raw(5).capacity.put(13)),
+    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(5).len, 1)),
+    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(5).aux0, 1)),
+    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(5).aux1, 1)),
+    ("a node is on a wrong level", |w| add(w.word(w.tree_nodes().0 + 8), 1 << 16)),
+    ("a node is on a wrong level", |w| add(w.word(w.tree_nodes().1 + 8), 1 << 40)),
+    ("a node is too full or too empty", |w| add(w.word(w.tree_nodes().1 + 8), 1)),
+    ("a node is too full or too empty", |w| add(w.word(w.tree_nodes().1 + 8), u64::MAX - 49)),
+    ("keys of a tree are out of order", |w| w.word(w.tree_nodes().1 + 16).put(5)),
+    ("keys of a tree are out of order", |w| w.word(w.tree_nodes().1 + 24).put(0)),
+    ("keys of a tree are out of order", |w| w.word(w.tree_nodes().0 + 16).put(20)),
+    ("a block is in two places", |w| w.word(w.tree_nodes().0 + 520).put(w.tree_nodes().1)),
+    ("a stamp is from the future", |w| w.word(w.tree_nodes().1).put(1 << 40)),
+    ("a shape is impossible", |w| add(w.word(w.header(w.objects[5]).descriptor.peek() + 16), 8 << 32)),
     ("the directory is no table from names to objects", |w| {
         w.act(0, |context| w.empty_out(context, w.space.geometry.root_header, &[0]));
         w.set_shape(w.root(), MAP.pack());
@@ -271,6 +293,7 @@ fn each_rule_is_broken_once() {
         include_str!("../lanes.rs"),
         include_str!("../objects.rs"),
         include_str!("../table.rs"),
+        include_str!("../tree.rs"),
     ];
     let lines = sources.iter().flat_map(|source| source.lines()).filter(|line| !line.trim_start().starts_with("//"));
     let texts = lines.flat_map(|line| line.split('"').skip(1).step_by(2));

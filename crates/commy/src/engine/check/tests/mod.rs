@@ -10,7 +10,8 @@ use super::check;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS};
 use crate::process::{Actor, Identity, claim_lane};
 use crate::raw::{
-    ContainerKind, Counter, Deque, Descriptor, Shape, SlotMut, Table, Vector, detach, finish, hash_bytes,
+    BLOCKS_ROOM, ContainerKind, Counter, Deque, Descriptor, Search, Shape, SlotMut, Table, Tree, TreeLayout, Vector,
+    detach, finish, hash_bytes,
 };
 use crate::region::layout::*;
 use crate::region::{CreateOptions, Space, create_unnamed};
@@ -27,13 +28,15 @@ const TEXT: Shape = Shape { kind: ContainerKind::String, slot_size: 1, ..VEC };
 const MAP: Shape = Shape { kind: ContainerKind::HashMap, text_key: false, key_size: 8, slot_size: 24 };
 const RING: Shape = Shape { kind: ContainerKind::VecDeque, slot_size: 16, ..VEC };
 const COUNTER: Shape = Shape { kind: ContainerKind::Counter, ..VEC };
+const TREE: Shape = Shape { kind: ContainerKind::BTreeMap, ..MAP };
 const DIRECTORY: Shape = Shape { kind: ContainerKind::HashMap, text_key: true, key_size: 16, slot_size: 24 };
 
 /// A region and the lanes that work on it.
 struct World {
     space: Space,
     lanes: [u32; 2],
-    /// vector of u64, vector of strings, box, text; anonymous: map from u64 to strings, queue of strings, counter
+    /// vector of u64, vector of strings, box, text; anonymous: map from u64 to strings, queue of strings, counter, tree from
+    /// u64 to strings
     objects: Vec<u64>,
 }
 
@@ -45,14 +48,14 @@ impl World {
         World { space, lanes: [0, 1], objects: Vec::new() }
     }
 
-    /// A region with a directory and seven objects, in which blocks and runs of many sizes came and went.
+    /// A region with a directory and eight objects, in which blocks and runs of many sizes came and went.
     fn full() -> World {
         let mut world = World::empty();
         world.lanes = [0, 1].map(|_| claim_lane(&world.space, ME, 1).unwrap());
         let root = world.act(0, |context| world.create(context, DIRECTORY, &[0], 0));
         assert_eq!(root, world.space.geometry.root_header);
         let shapes = [(VEC, vec![]), (STRINGS, vec![8]), (BOX, vec![24, 8]), (TEXT, vec![]), (MAP, vec![8])];
-        let shapes = shapes.into_iter().chain([(RING, vec![0]), (COUNTER, vec![])]);
+        let shapes = shapes.into_iter().chain([(RING, vec![0]), (COUNTER, vec![]), (TREE, vec![8])]);
         for (number, (shape, owned)) in shapes.enumerate() {
             let is_named = number < 4;
             let owner = if is_named { 0 } else { SOMEBODY };
@@ -66,7 +69,7 @@ impl World {
             });
             world.objects.push(at);
         }
-        let [numbers, strings, cell, text, map, ring, counter] = world.objects[..] else { unreachable!() };
+        let [numbers, strings, cell, text, map, ring, counter, tree] = world.objects[..] else { unreachable!() };
         world.act(3, |context| {
             (0..200).for_each(|number| world.push(context, numbers, |slot, _| slot.put_word(number)));
             for len in [0, 7, 15, 16, 100, 3000, 20_000, 40_000] {
@@ -90,6 +93,7 @@ impl World {
             counter.found(context).unwrap();
             [0, 40].iter().for_each(|lane| counter.make_segment(context, *lane).unwrap());
         });
+        world.act(0, |context| (0..200).for_each(|key| world.insert_in_tree(context, tree, key, &[b't'; 25])));
         // Room is left everywhere: in lists, spans, free runs.
         let scratch: Vec<u64> = world.act(1, |context| {
             let sizes = (1..60).flat_map(|step| [step * 16, step * 700, 5000 * step]);
@@ -138,7 +142,10 @@ impl World {
 
     fn create(&self, context: &mut Context, shape: Shape, owned: &[u32], owner: u64) -> u64 {
         let at = context.allocate_class(OBJECT_CLASS).unwrap();
-        let bytes = Descriptor { shape, owned: owned.to_vec(), text: "a schema: ä".into() }.encode();
+        let is_tree = shape.kind.is_tree();
+        // One unsigned word.
+        let order = if is_tree { vec![8 << 8 | 1] } else { Vec::new() };
+        let bytes = Descriptor { shape, owned: owned.to_vec(), order, text: "a schema: ä".into() }.encode();
         let block = context.allocate(bytes.len() as u64).unwrap();
         let header = self.header(at);
         bytes.iter().zip(block..).for_each(|(byte, at)| self.poke_byte(at, *byte));
@@ -146,7 +153,7 @@ impl World {
         for word in [&header.raw.stamp, &header.raw.data, &header.raw.len, &header.raw.capacity, &header.raw.aux0] {
             word.put(0);
         }
-        header.raw.aux1.put(SEED);
+        header.raw.aux1.put(if is_tree { 0 } else { SEED });
         header.owner.put(owner);
         header.descriptor_len.put(bytes.len() as u64);
         header.descriptor.put(block);
@@ -212,6 +219,27 @@ impl World {
         slot.put_word(key);
         slot.part(8).put_bytes(context, value).unwrap();
         table.publish(hash, found);
+    }
+
+    fn insert_in_tree(&self, context: &mut Context, at: u64, key: u64, value: &[u8]) {
+        let tree = Tree::new(&self.space, &self.header(at).raw, TreeLayout::of(&TREE));
+        // SAFETY: a key of the tree.
+        let compare = |place: *const u8| unsafe { place.cast::<u64>().read() }.cmp(&key);
+        let search = tree.find(compare).unwrap();
+        let splits =
+            matches!(&search, Search::Absent(position) if tree.open_insert(context, position, compare).unwrap());
+        context.reserve_log(BLOCKS_ROOM).unwrap();
+        let mut slot = [0u64; 2];
+        Place(slot.as_mut_ptr().cast()).put_bytes(context, value).unwrap();
+        let slots = (std::ptr::from_ref(&key).cast(), slot.as_ptr().cast());
+        match search {
+            Search::Empty => drop(tree.plant(context, slots).unwrap()),
+            Search::Absent(position) if splits => {
+                tree.insert_with_split(context, &position, compare, &[], slots).unwrap();
+            }
+            Search::Absent(position) => tree.insert(&position, slots.0, slots.1),
+            Search::Found(_) => panic!("the key is there"),
+        }
     }
 
     fn insert_name(&self, context: &mut Context, name: &[u8], object: u64) {
@@ -304,8 +332,8 @@ fn a_region_with_everything_is_clean() {
     let world = World::full();
     world.assert_clean();
     let report = check(&world.space);
-    assert_eq!(report.objects, 7);
-    assert!(report.cached_bytes > 0 && report.free_bytes > 0 && report.to_string().starts_with("clean: 7 objects, "));
+    assert_eq!(report.objects, 8);
+    assert!(report.cached_bytes > 0 && report.free_bytes > 0 && report.to_string().starts_with("clean: 8 objects, "));
     for (object, owned) in world.objects.iter().zip([&[][..], &[8], &[8, 24], &[], &[8], &[0]]) {
         world.act(2, |context| world.empty_out(context, *object, owned));
         world.assert_clean();

@@ -7,6 +7,7 @@ mod engine;
 mod maps;
 mod sets;
 mod several;
+mod trees;
 mod vectors;
 
 pub use boxes_and_texts::{boxes, strings};
@@ -16,6 +17,7 @@ pub use engine::{objects, regions, threads};
 pub use maps::maps;
 pub use sets::sets;
 pub use several::{guards, transactions};
+pub use trees::trees;
 pub use vectors::vectors;
 
 use super::scenario::Scenario;
@@ -31,6 +33,7 @@ const GROUPS: &[Group] = &[
     (&["SharedHashMap"], maps),
     (&["SharedHashSet"], sets),
     (&["SharedCounter", "SharedGauge"], counters),
+    (&["SharedBTreeMap", "SharedBTreeSet"], trees),
     (&["transaction"], transactions),
     (&["two guards", "a "], guards),
     (&["objects"], objects),
