@@ -90,7 +90,7 @@ pub struct Context {
 }
 
 /// Places remembered as saved.
-const SAVED: usize = 32;
+const SAVED: usize = 16;
 
 impl Context {
     /// Context `index` of a lane, at rest.
@@ -347,7 +347,7 @@ impl Context {
     #[inline(always)]
     pub(crate) fn remember_saved(&mut self, offset: u64, len: u64) -> bool {
         let key = ((offset << 16) | (len & 0xffff), self.stamp);
-        let entry = &mut self.saved[(offset.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59) as usize % SAVED];
+        let entry = &mut self.saved[(offset.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize % SAVED];
         std::mem::replace(entry, key) == key
     }
 

@@ -57,7 +57,7 @@ impl World {
 
     /// Offset of the tree's root, and of its first leaf.
     fn tree_nodes(&self) -> (u64, u64) {
-        let root = self.raw(5).data.peek();
+        let root = self.raw(7).data.peek();
         (root, self.word(root + 512).peek())
     }
 
@@ -240,12 +240,12 @@ const OBJECTS: &[Damage] = &[
         let far = (0..).filter(|key: &u64| hash_bytes(SEED, &key.to_le_bytes()) & 0xff0 == 0).skip(40);
         far.take(3500).for_each(|key| w.act(0, |context| w.insert(context, w.objects[4], key, &[])));
     }),
-    ("an empty tree has a content", |w| w.raw(5).capacity.put(0)),
-    ("an empty tree has a content", |w| w.raw(5).data.put(0)),
-    ("a tree has too many levels", |w| w.raw(5).capacity.put(13)),
-    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(5).len, 1)),
-    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(5).aux0, 1)),
-    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(5).aux1, 1)),
+    ("an empty tree has a content", |w| w.raw(7).capacity.put(0)),
+    ("an empty tree has a content", |w| w.raw(7).data.put(0)),
+    ("a tree has too many levels", |w| w.raw(7).capacity.put(13)),
+    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(7).len, 1)),
+    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(7).aux0, 1)),
+    ("a tree's entries, leaves and inner nodes are miscounted", |w| add(&w.raw(7).aux1, 1)),
     ("a node is on a wrong level", |w| add(w.word(w.tree_nodes().0 + 8), 1 << 16)),
     ("a node is on a wrong level", |w| add(w.word(w.tree_nodes().1 + 8), 1 << 40)),
     ("a node is too full or too empty", |w| add(w.word(w.tree_nodes().1 + 8), 1)),
@@ -255,7 +255,7 @@ const OBJECTS: &[Damage] = &[
     ("keys of a tree are out of order", |w| w.word(w.tree_nodes().0 + 16).put(20)),
     ("a block is in two places", |w| w.word(w.tree_nodes().0 + 520).put(w.tree_nodes().1)),
     ("a stamp is from the future", |w| w.word(w.tree_nodes().1).put(1 << 40)),
-    ("a shape is impossible", |w| add(w.word(w.header(w.objects[5]).descriptor.peek() + 16), 8 << 32)),
+    ("a shape is impossible", |w| add(w.word(w.header(w.objects[7]).descriptor.peek() + 16), 8 << 32)),
     ("the directory is no table from names to objects", |w| {
         w.act(0, |context| w.empty_out(context, w.space.geometry.root_header, &[0]));
         w.set_shape(w.root(), MAP.pack());
