@@ -199,22 +199,28 @@ impl Context {
     /// Continues the log in its next chunk; false: there is none, `spill` one first.
     #[cold]
     pub(crate) fn next_chunk(&mut self) -> Result<bool> {
-        let chunks = Log::new(*self.actor, self.index).chunks()?;
-        let next = match chunks.iter().position(|chunk| !self.start.is_null() && chunk.block == self.chunk_block) {
-            Some(current) => chunks.get(current + 1),
-            None => chunks.first(),
+        let log = Log::new(*self.actor, self.index);
+        let next = match self.present(&log)? {
+            Some(present) => log.next(&present)?,
+            None => log.first()?,
         };
         let Some(next) = next else { return Ok(false) };
         // Nobody reads a chunk that begins at or after the cursor.
         self.actor.space.get::<ChunkHead>(next.block)?.prev_used.put(self.resting());
-        self.enter(next);
+        self.enter(&next);
         Ok(true)
     }
 
-    /// Adds a chunk from the lane's spill list, which is not empty.
+    /// The stretch that the log is in, if it has begun.
+    fn present(&self, log: &Log) -> Result<Option<Chunk>> {
+        if self.start.is_null() { Ok(None) } else { log.stretch(self.chunk_block) }
+    }
+
+    /// Adds a chunk from the lane's spill list, which is not empty, behind the present one, which is the last.
     #[cold]
     pub(crate) fn add_chunk(&mut self) -> Result<()> {
-        inflight::spill(self.actor, self.index, self.resting())
+        let last = self.present(&Log::new(*self.actor, self.index))?;
+        inflight::spill(self.actor, self.index, last, self.resting())
     }
 
     /// Appends a record; there is room for it.

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use super::log::{CHUNK_HEAD, CHUNK_SIZE, ChunkHead, HEAD_SIZE, Kind, Log};
+use super::log::{CHUNK_HEAD, CHUNK_SIZE, Chunk, ChunkHead, HEAD_SIZE, Kind, Log};
 use super::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, Phase, SPILL_CLASS};
 use crate::crash::crash_point;
 use crate::process::Actor;
@@ -127,11 +127,10 @@ pub(crate) fn push_and_drop_record(
     Ok(())
 }
 
-/// Appends the head of the spill list, which is not empty, to the log of a context as its next chunk. `cursor` is
+/// Appends the head of the spill list, which is not empty, to the log of a context as the chunk after `last`. `cursor` is
 /// the position at which the log is left for it.
-pub(crate) fn spill(actor: &Actor, context: usize, cursor: u64) -> Result<()> {
+pub(crate) fn spill(actor: &Actor, context: usize, last: Option<Chunk>, cursor: u64) -> Result<()> {
     let log = Log::new(*actor, context);
-    let last = log.chunks()?.last().copied();
     let list = &actor.lane.lists[SPILL_CLASS];
     let word = list.peek();
     let block = pack::list_head(word);
@@ -139,7 +138,7 @@ pub(crate) fn spill(actor: &Actor, context: usize, cursor: u64) -> Result<()> {
     let head = actor.space.get::<ChunkHead>(block)?;
     actor.lane.inflight.put(encode(Step::Spill, context, SPILL_CLASS, block));
     crash_point!("spill: in flight");
-    list.put(pack::list(next, pack::list_count(word).wrapping_sub(1)));
+    list.put(pack::list_popped(word, next));
     crash_point!("spill: off the list, not linked");
     head.next.put(0);
     head.prev.put(last.map_or(0, |chunk| chunk.block));
@@ -154,18 +153,17 @@ pub(crate) fn spill(actor: &Actor, context: usize, cursor: u64) -> Result<()> {
     Ok(())
 }
 
-/// Takes the last chunk of a context's log, beyond its cursor, back onto the spill list. False if there is none.
-pub(crate) fn unspill(actor: &Actor, context: usize) -> Result<bool> {
-    let log = Log::new(*actor, context);
-    let chunks = log.chunks()?;
-    let Some(last) = chunks.last().filter(|chunk| chunk.block != 0) else { return Ok(false) };
+/// Takes `last`, the last chunk of a context's log and beyond its cursor, back onto the spill list; `before` is the stretch
+/// that names it.
+pub(crate) fn unspill(actor: &Actor, context: usize, before: &Chunk, last: &Chunk) -> Result<()> {
+    let named = Log::new(*actor, context).next_word(before)?;
     actor.lane.inflight.put(encode(Step::Unspill, context, SPILL_CLASS, last.block));
     crash_point!("unspill: in flight");
-    unlink_chunk(actor, context, last.block)?;
+    named.put(0);
     crash_point!("unspill: unlinked");
     push(actor, SPILL_CLASS, last.block)?;
     actor.lane.inflight.put(0);
-    Ok(true)
+    Ok(())
 }
 
 /// Makes the word that names chunk `block` 0, if one does.

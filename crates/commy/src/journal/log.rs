@@ -100,6 +100,11 @@ impl<'a> Log<'a> {
         if first == 0 { Ok(None) } else { self.chunk_at(first).map(Some) }
     }
 
+    /// The stretch in `block`, or the inline part.
+    pub(crate) fn stretch(&self, block: u64) -> Result<Option<Chunk>> {
+        if block == 0 { self.first() } else { self.chunk_at(block).map(Some) }
+    }
+
     fn chunk_at(&self, block: u64) -> Result<Chunk> {
         let head = self.actor.space.get::<ChunkHead>(block)?;
         let start = self.actor.space.resolve(block, CHUNK_SIZE)?;

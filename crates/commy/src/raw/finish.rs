@@ -108,10 +108,10 @@ pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
     crash_point!("finish: all popped");
     state.put(pack::context(0, phase as u64));
     // One chunk stays with contexts that have no inline log; the rest of the chain returns.
-    while log.chunks()?.len() > 1 {
-        if !journal::unspill(actor, index)? {
-            break;
-        }
+    let mut chunks = chunks;
+    while let [.., before, last] = chunks[..] {
+        journal::unspill(actor, index, &before, &last)?;
+        chunks.pop();
         crash_point!("finish: a chunk returned");
         trim(actor, SPILL_CLASS)?;
     }
