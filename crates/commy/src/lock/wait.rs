@@ -91,8 +91,8 @@ impl Waiting {
         self.probed = Some(Instant::now());
         // A lane that is not there is damage, which the probe names.
         let Some(words) = actor.space.lane(lane) else { return true };
-        let seen = Some((lane, words.stamp_counter.load(Ordering::Relaxed)));
-        if self.seen != seen && self.seen.replace(seen.unwrap_or_default()).is_some() {
+        let seen = (lane, words.stamp_counter.load(Ordering::Relaxed));
+        if self.seen.replace(seen).is_some_and(|last| last != seen) {
             return false;
         }
         let slot = pack::owner_slot(words.owner.load(Ordering::Relaxed));
@@ -183,6 +183,9 @@ pub(crate) fn wait_for_word(
             }
             continue;
         }
+        if owner != 0 {
+            waiting.reserved_since = None;
+        }
         if owner == actor.lock_id() {
             return Err(Blocked::Failed(Error::Deadlock));
         }
@@ -208,25 +211,27 @@ pub(crate) fn wait_for_word(
 impl Waiting {
     /// May we take a free word, in spite of a reservation?
     fn may_take(&mut self, seen: u32) -> bool {
+        if seen & READERS == 0 {
+            // Somebody has cleared it, for want of the readers.
+            self.counted = false;
+        }
         if seen & (RESERVED | READERS) == 0 {
             self.reserved_since = None;
             return true;
         }
-        self.is_aged() || self.is_stale()
+        let unused = self.reserved_since.get_or_insert_with(Instant::now).elapsed();
+        self.is_aged() || unused >= RESERVATION_LIFE
     }
 
-    /// Is the word reserved for somebody who does not come?
-    fn is_stale(&mut self) -> bool {
-        self.reserved_since.get_or_insert_with(Instant::now).elapsed() >= RESERVATION_LIFE
-    }
-
-    /// A free word less what was set for us, or for those who do not come.
-    fn without_claims(&mut self, seen: u32) -> u32 {
+    /// A free word less what was set for us, or for those who do not come: whoever gets on by waiting alone has seen it
+    /// free and claimed for nearly all of that time.
+    fn without_claims(&self, seen: u32) -> u32 {
         let word = seen & !RESERVED;
+        let unused = self.reserved_since.map_or(Duration::ZERO, |since| since.elapsed());
         match word & READERS {
             0 => word,
             _ if self.counted => word - ONE_READER,
-            _ if !self.is_aged() => word & !READERS,
+            _ if unused >= AGED * 3 / 4 => word & !READERS,
             _ => word,
         }
     }

@@ -172,6 +172,12 @@ fn roles(role: &str, region: &Region, arm: &dyn Fn(Act)) {
             arm(Act::Stop);
             a.push(2).unwrap();
         }
+        "stop reading" => {
+            let a = vector(region, "a");
+            child::tell("ready");
+            child::listen();
+            drop(a.read().unwrap());
+        }
         other => panic!("{other}"),
     }
 }

@@ -232,18 +232,79 @@ fn nobody_starves_beside_threads_that_hammer() {
 /// Waiters that are old keep the word for themselves. See the lock word in ARCHITECTURE.md.
 const RESERVED: u32 = 1 << 18;
 
+/// The lock word of the one object.
+fn lock_word(temporary: &Temporary) -> u32 {
+    let header = super::recovery::header_of(&content(&temporary.region()), "SharedVec<u64>");
+    let mut word = [0; 4];
+    std::fs::File::open(temporary.region()).unwrap().read_exact_at(&mut word, header).unwrap();
+    u32::from_le_bytes(word)
+}
+
+/// A read that waits is counted there until it is served.
+const READERS: u32 = !0 << 20;
+
+#[test]
+fn a_read_that_waits_comes_before_newcomers() {
+    const ROUNDS: usize = 30;
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    let served_first = |round: &usize| {
+        let guard = a.write().unwrap();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| a.read().unwrap().len());
+            until("the read is counted", || lock_word(&temporary) & READERS != 0);
+            drop(guard);
+            // The newcomer is here, the reader has yet to wake up.
+            a.push(1).unwrap();
+            reader.join().unwrap() == *round
+        })
+    };
+    // A reader that gets no processor for half a millisecond is overtaken.
+    let first = (0..ROUNDS).filter(served_first).count();
+    assert!(first >= ROUNDS / 2, "{first} of {ROUNDS} reads came before the push");
+    assert_eq!(lock_word(&temporary) & READERS, 0);
+    is_clean(&region);
+}
+
+#[test]
+fn reads_that_wait_and_are_stopped_killed_or_give_up_stop_nobody() {
+    let temporary = Temporary::new();
+    let region = quiet().lock_timeout(Duration::from_millis(300)).create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    let claims = || (lock_word(&temporary) & READERS) >> 20;
+    let mut children: Vec<Child> = (0..2).map(|_| start("stop reading", &temporary, "never", 1)).collect();
+    children.iter_mut().for_each(|child| assert_eq!(child.hear().as_deref(), Some("ready")));
+    let guard = a.write().unwrap();
+    for (number, child) in children.iter_mut().enumerate() {
+        assert!(child.send("read"));
+        until("the read is counted", || claims() as usize == number + 1);
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| refused!(a.read().map(drop), Error::Timeout { .. })).join().unwrap();
+    });
+    assert_eq!(claims(), 2, "who gives up takes its claim back");
+    let killed = children.pop().unwrap();
+    signal(&killed, libc::SIGKILL);
+    assert_eq!(killed.wait(), End::Killed);
+    stop(&children[0]);
+    drop(guard);
+    let start = Instant::now();
+    (0..100).for_each(|number| a.push(number).unwrap());
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(claims(), 0, "nobody comes, so nobody is waited for");
+    signal(&children[0], libc::SIGCONT);
+    assert_eq!(children[0].hear().as_deref(), Some("done"));
+    assert_eq!((claims(), a.len().unwrap()), (0, 100));
+    is_clean(&region);
+}
+
 #[test]
 fn a_stopped_waiter_for_whom_the_lock_is_reserved_stops_nobody() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
     let a = vector(&region, "a");
-    let file = std::fs::File::open(temporary.region()).unwrap();
-    let header = super::recovery::header_of(&content(&temporary.region()), "SharedVec<u64>");
-    let is_reserved = || {
-        let mut word = [0; 4];
-        file.read_exact_at(&mut word, header).unwrap();
-        u32::from_le_bytes(word) & RESERVED != 0
-    };
+    let is_reserved = || lock_word(&temporary) & RESERVED != 0;
     let mut child = start("stop pushing", &temporary, "never", 1);
     assert_eq!(child.hear().as_deref(), Some("ready"));
     let mut guard = a.write().unwrap();
