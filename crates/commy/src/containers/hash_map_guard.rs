@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::hash_map::{Layout, add_in, clear_in, erase_in, find_in, insert_in, remove_in};
+use super::hash_map::{Layout, add_in, clear_in, erase_in, insert_in, remove_in};
 use super::key::{Key, Lookup, StoreKey};
 use super::value::{Store, Value, take_locked};
 use super::vec_guard::Bomb;
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{FoundSlot, Place, Table, TableView};
+use crate::raw::{FoundSlot, Place, Table, TableView, hash_bytes};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Plain, Result};
@@ -17,6 +17,8 @@ use crate::{Plain, Result};
 /// Entries lent by a read guard.
 pub struct HashMapReadGuard<'a, K, V> {
     lock: ReadLock<'a>,
+    /// Where the table is, as long as nobody writes.
+    view: Option<TableView>,
     marker: PhantomData<(*mut (), K, V)>,
 }
 
@@ -75,8 +77,10 @@ impl<'g, K: Key, V: Value> Iterator for Iter<'g, K, V> {
 macro_rules! lend {
     ($guard:ident) => {
         impl<'a, K: Key, V: Value> $guard<'a, K, V> {
+            #[inline(always)]
             fn find(&self, key: &[u8]) -> Option<FoundSlot> {
-                find_in::<K, V>(self.lock.space(), self.lock.raw(), key).ok().flatten().map(|(_, found)| found)
+                let (space, hash) = (self.lock.space(), hash_bytes(self.lock.raw().seed(), key));
+                self.view()?.find(hash, |slot| K::is_at(space, Place::fresh(slot.cast_mut()), key))
             }
 
             /// Number of entries.
@@ -93,6 +97,7 @@ macro_rules! lend {
 
             /// The value of `key`.
             #[must_use]
+            #[inline(always)]
             pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<V::Ref<'_>> {
                 let found = key.with_bytes(|bytes| self.find(bytes))?;
                 Some(V::lend(Place::of(&found).part(Layout::<K, V>::VALUE_AT).lend(self.lock.space())))
@@ -169,13 +174,24 @@ lend!(HashMapWriteGuard);
 
 impl<'a, K: Key, V: Value> HashMapReadGuard<'a, K, V> {
     pub(super) fn new(lock: ReadLock<'a>) -> Self {
-        HashMapReadGuard { lock, marker: PhantomData }
+        let view = TableView::read(lock.space(), lock.raw(), Layout::<K, V>::SLOT).ok().flatten();
+        HashMapReadGuard { lock, view, marker: PhantomData }
+    }
+
+    #[inline(always)]
+    fn view(&self) -> Option<TableView> {
+        self.view
     }
 }
 
 impl<'a, K: Key, V: Value> HashMapWriteGuard<'a, K, V> {
     pub(super) fn new(lock: WriteLock<'a>) -> Self {
         HashMapWriteGuard { lock, marker: PhantomData }
+    }
+
+    #[inline(always)]
+    fn view(&self) -> Option<TableView> {
+        TableView::read(self.lock.space(), self.lock.raw(), Layout::<K, V>::SLOT).ok().flatten()
     }
 
     /// Inserts or overwrites; returns the value that was there.

@@ -35,6 +35,14 @@ pub(crate) struct FoundSlot {
     control: *mut u8,
 }
 
+/// What one group says of a key.
+enum InRow {
+    Found(FoundSlot),
+    /// The key's way ends here without it.
+    Ends,
+    GoesOn,
+}
+
 /// Where a key is or may be put.
 pub(crate) enum Spot {
     Found(FoundSlot),
@@ -185,26 +193,39 @@ impl TableView {
     /// The slot for which `same` holds among those whose control byte matches. Ends after all groups at the latest.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, mut same: impl FnMut(*const u8) -> bool) -> Option<FoundSlot> {
-        let tag = tag_of(hash);
-        let mut row = hash & self.mask;
-        let mut step = 0;
-        loop {
-            self.prefetch_slots(row, (self.slot_size / 8).clamp(1, 4));
-            let group = self.row(row);
-            let mut hits = matches(group, tag);
-            while let Some(hit) = NonZeroU16::new(hits) {
-                let found = self.slot(row, hit.trailing_zeros());
-                if same(found.slot) {
-                    return Some(found);
-                }
-                hits &= hits - 1;
-            }
-            if matches(group, EMPTY) != 0 || step >= self.mask {
-                return None;
-            }
+        // Nearly always the first group is all that is looked at; what only the others need is not to cost anything there.
+        let first = hash & self.mask;
+        match self.find_in_row(first, hash, &mut same) {
+            InRow::Found(found) => return Some(found),
+            InRow::Ends => return None,
+            InRow::GoesOn => {}
+        }
+        let (mut row, mut step) = (first, 0);
+        while step < self.mask {
             step += TABLE_GROUP;
             row = (row + step) & self.mask;
+            match self.find_in_row(row, hash, &mut same) {
+                InRow::Found(found) => return Some(found),
+                InRow::Ends => return None,
+                InRow::GoesOn => {}
+            }
         }
+        None
+    }
+
+    #[inline(always)]
+    fn find_in_row(&self, row: u64, hash: u64, same: &mut impl FnMut(*const u8) -> bool) -> InRow {
+        self.prefetch_slots(row, (self.slot_size / 8).clamp(1, 4));
+        let group = self.row(row);
+        let mut hits = matches(group, tag_of(hash));
+        while let Some(hit) = NonZeroU16::new(hits) {
+            let found = self.slot(row, hit.trailing_zeros());
+            if same(found.slot) {
+                return InRow::Found(found);
+            }
+            hits &= hits - 1;
+        }
+        if matches(group, EMPTY) != 0 { InRow::Ends } else { InRow::GoesOn }
     }
 
     /// As `find`; if there is none, the first slot on the key's way that is not full.
