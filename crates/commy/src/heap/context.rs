@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 const SAVE_PIECE: u64 = 1024;
 
 /// No container has more slots, groups or items: sizes multiply without overflow checks below it.
-const MAX_ITEMS: u64 = 1 << 44;
+pub(crate) const MAX_ITEMS: u64 = 1 << 44;
 
 impl Context {
     /// Makes room for records of `size` bytes in all, heads included (at most 4 KiB).

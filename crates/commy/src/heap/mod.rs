@@ -11,6 +11,7 @@ mod span;
 
 pub(crate) use cache::{flush_all, trim};
 pub(crate) use class::{block_size, class_for, rounded, span_pages};
+pub(crate) use context::MAX_ITEMS;
 #[cfg(test)]
 pub(crate) use run::bin_of;
 

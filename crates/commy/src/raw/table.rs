@@ -18,6 +18,7 @@ use super::bytes::{Content, lend};
 use super::hash::hash_bytes;
 use super::shape::Shape;
 use crate::crash::crash_point;
+use crate::heap::MAX_ITEMS;
 use crate::journal::{Context, HEAD_SIZE};
 use crate::region::layout::*;
 use crate::region::{Space, load_16, load_u64};
@@ -365,6 +366,9 @@ impl<'a> Table<'a> {
     /// the one and not used again after the other.
     #[inline(always)]
     pub(crate) fn open_alone(&self, context: &mut Context, found: &FoundSlot) -> Result<()> {
+        if self.len() > MAX_ITEMS {
+            return Err(Error::corrupt(self.raw.data.peek(), "a table's length is impossible"));
+        }
         // SAFETY: R1: rows of control bytes are 16-aligned, and under the object's word nobody else writes them.
         let control = unsafe { AtomicU64::from_ptr(found.control.map_addr(|at| at & !7).cast()) };
         context.save_words([control, &self.raw.len, &self.raw.aux0])
