@@ -11,6 +11,7 @@ use super::key::{Key, Lookup, StoreKey};
 use super::value::{Store, Value, take_locked, take_torn};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
+use crate::lock::is_stable;
 use crate::raw::{
     ContainerKind, Descriptor, FoundSlot, Place, Shape, Spot, Table, TableView, ViewCache, detach, hash_bytes,
     release_blocks,
@@ -341,7 +342,8 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
                 let value = take_torn::<V>(&attempt, space, place)?.ok()?;
                 attempt.holds().then_some(Some(value))
             }
-            None => attempt.holds().then_some(None),
+            // An odd version remembers nothing; only a damaged file has the one that says so.
+            None => (is_stable(attempt.version()) && attempt.holds()).then_some(None),
         }
     }
 

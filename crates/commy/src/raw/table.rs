@@ -26,7 +26,7 @@ use crate::{Error, Result, sys};
 
 /// Slots of a group.
 pub(crate) const TABLE_GROUP: u64 = 16;
-const EMPTY: u8 = 0xff;
+pub(super) const EMPTY: u8 = 0xff;
 const DELETED: u8 = 0x80;
 
 /// A slot that was found or claimed.

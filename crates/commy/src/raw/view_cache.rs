@@ -9,10 +9,16 @@
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
-use super::table::TableView;
+use super::table::{EMPTY, TABLE_GROUP, TableView};
 
-/// Never the version of a stable object.
-const NOTHING: u64 = 1;
+/// The version of no object: it is odd, and no count gets there. A damaged file may have it all the same.
+const NOTHING: u64 = u64::MAX;
+
+/// What a look-up finds before anything was remembered: a table without a key.
+static NO_KEYS: Row = Row([EMPTY; TABLE_GROUP as usize]);
+
+#[repr(align(16))]
+struct Row([u8; TABLE_GROUP as usize]);
 
 /// See the module.
 pub(crate) struct ViewCache {
@@ -32,8 +38,9 @@ impl ViewCache {
     pub(crate) const fn new() -> ViewCache {
         ViewCache {
             version: AtomicU64::new(NOTHING),
-            data: AtomicPtr::new(std::ptr::null_mut()),
-            slots: AtomicPtr::new(std::ptr::null_mut()),
+            // Only read: a look-up writes nothing, and finds no slot here to hand out.
+            data: AtomicPtr::new(NO_KEYS.0.as_ptr().cast_mut()),
+            slots: AtomicPtr::new(std::ptr::dangling_mut()),
             mask: AtomicU64::new(0),
             seed: AtomicU64::new(0),
             offset: AtomicU64::new(0),
