@@ -3,6 +3,8 @@
 //! Invariant: the code made here is sound for every input that compiles. All fields are `Plain`; offsets, sizes and
 //! discriminants are taken from the compiler; a pattern without `..` fails if a field or variant was overlooked.
 
+mod value;
+
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -21,6 +23,18 @@ use syn::{
 pub fn derive_plain(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
     expand(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Makes a struct or an enum of values a `Value`, so that containers can hold it as it is.
+///
+/// Fields are anything that is a `Value`: plain types, `String`, `Vec<u8>`, `Option`, collections, other such types.
+/// For a type `Job` it makes `JobRef<'a>`, which a guard lends, and `JobMut<'a>`, which a write guard lends to be changed
+/// in place, with the same fields, each as it is lent. Type parameters, lifetimes, unions and types that contain
+/// themselves are refused.
+#[proc_macro_derive(Value)]
+pub fn derive_value(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    value::expand(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
 fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -144,6 +158,7 @@ fn struct_body(input: &DeriveInput, data: &DataStruct, repr: &Repr) -> Result<To
                 },
             )*] }),
         };
+        type Row = ::commy::__private::Nested;
         const ANY_BYTES: bool = true #(&& #traits::ANY_BYTES)*;
         const HAS_PADDING: bool = false #(|| #traits::HAS_PADDING)*
             || 0 #(+ ::commy::__private::size_of::<#types>())* != ::commy::__private::size_of::<Self>();
@@ -206,6 +221,7 @@ fn enum_body(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Result<TokenS
                 )*] },
             ),
         };
+        type Row = ::commy::__private::Nested;
         const ANY_BYTES: bool = false;
         const HAS_PADDING: bool = false;
 

@@ -37,20 +37,21 @@ mod raw;
 mod region;
 mod sys;
 
-pub use commy_derive::Plain;
+pub use commy_derive::{Plain, Value};
 pub use containers::plain::Plain;
 pub use containers::schema::{Field, Schema, SchemaKind, Variant};
 pub use containers::{
     BTreeMapEntry, BTreeMapIter, BTreeMapOccupiedEntry, BTreeMapRange, BTreeMapRangeMut, BTreeMapReadGuard,
-    BTreeMapVacantEntry, BTreeMapWriteGuard, BTreeSetIter, BTreeSetRange, BTreeSetReadGuard, BTreeSetWriteGuard,
-    OrderedKey, OrderedKeys, SharedBTreeMap, SharedBTreeSet,
+    BTreeMapRef, BTreeMapVacantEntry, BTreeMapWriteGuard, BTreeSetIter, BTreeSetRange, BTreeSetReadGuard, BTreeSetRef,
+    BTreeSetWriteGuard, OrderedKey, OrderedKeys, SharedBTreeMap, SharedBTreeSet,
 };
 pub use containers::{
-    BoxReadGuard, BoxWriteGuard, Container, CounterReadGuard, CounterWriteGuard, Entry, GaugeReadGuard,
-    GaugeWriteGuard, HashMapReadGuard, HashMapWriteGuard, HashSetReadGuard, HashSetWriteGuard, Iter, Key, Lookup,
-    OccupiedEntry, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString,
-    SharedVec, SharedVecDeque, Store, StoreKey, StringReadGuard, StringWriteGuard, VacantEntry, Value, VecDequeIter,
-    VecDequeReadGuard, VecDequeWriteGuard, VecIter, VecReadGuard, VecWriteGuard,
+    BoxReadGuard, BoxWriteGuard, BytesMut, Container, CounterReadGuard, CounterWriteGuard, Entry, GaugeReadGuard,
+    GaugeWriteGuard, HashMapReadGuard, HashMapRef, HashMapWriteGuard, HashSetReadGuard, HashSetRef, HashSetWriteGuard,
+    Iter, Key, Lookup, OccupiedEntry, OptionMut, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge,
+    SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, StringMut, StringReadGuard,
+    StringWriteGuard, VacantEntry, Value, VecDequeIter, VecDequeReadGuard, VecDequeRef, VecDequeWriteGuard, VecIter,
+    VecReadGuard, VecRef, VecWriteGuard,
 };
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};
 pub use error::{Error, Holder, Result};
@@ -64,5 +65,8 @@ struct Readme;
 pub mod __private {
     pub use crate::containers::plain::{checked_align, copy_bytes, field_is_valid, field_mut};
     pub use crate::containers::schema::{Field, Schema, SchemaKind, Variant};
+    pub use crate::containers::{Nested, Opened, Reader, Row, invalid};
+    pub use crate::journal::Context;
+    pub use crate::raw::{Owned, Slot, SlotMut};
     pub use core::mem::{offset_of, size_of};
 }

@@ -4,8 +4,9 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use super::Container;
-use super::value::{Store, Value, take_locked, take_torn};
-use super::vec::{push_in, set_in, slot_size, vector_descriptor};
+use super::reader::Reader;
+use super::value::{Opened, Store, Value, take_locked, take_torn};
+use super::vec::{prove_in, push_in, set_in, slot_size, vector_descriptor};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::raw::{ContainerKind, Descriptor, Place, Vector, place_in_vector};
@@ -67,15 +68,11 @@ impl<T: Value + Store<T> + Default> Container for SharedBox<T> {
     }
 
     fn validate(object: &Object) -> Result<()> {
-        object.validate_once(|space, raw| {
-            let vector = Vector::new(space, raw, slot_size::<T>());
-            if vector.len() != 1 {
+        Reader::prove(object, |raw, reader| {
+            if raw.length() != 1 {
                 return Err(empty());
             }
-            match T::is_valid(Place::in_vector(&vector, 0)?.lend(space)) {
-                true => Ok(()),
-                false => Err(Error::corrupt(raw.data_offset(), "a box's content is not a value of its type")),
-            }
+            prove_in::<T>(raw, reader)
         })
     }
 
@@ -219,6 +216,18 @@ impl<T: Value> BoxWriteGuard<'_, T> {
         }
     }
 
+    /// The value, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`, `Corrupt`.
+    pub fn get_mut(&mut self) -> Result<T::Mut<'_>> {
+        let vector = Vector::new(self.lock.space(), self.lock.raw(), slot_size::<T>());
+        if !T::LOGS_ITSELF {
+            self.lock.with(|context| vector.open_one(context, 0))?;
+        }
+        Ok(T::lend_mut(Opened::new(&self.lock, Place::in_vector(&vector, 0)?)))
+    }
+
     /// Undoes everything that was done through this guard.
     pub fn rollback(self) {
         self.lock.doom();
@@ -240,10 +249,8 @@ impl<T: Plain> Deref for BoxWriteGuard<'_, T> {
 /// When the region has no room for the log; the guard is then rolled back.
 impl<T: Plain> DerefMut for BoxWriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        let vector = Vector::new(self.lock.space(), self.lock.raw(), slot_size::<T>());
-        let opened = self.lock.with(|context| vector.open_one(context, 0));
-        match opened.and_then(|()| Place::in_vector(&vector, 0)) {
-            Ok(place) => place.lend_mut(),
+        match self.get_mut() {
+            Ok(value) => value,
             Err(error) => panic!("{error}"),
         }
     }

@@ -5,13 +5,15 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
 use super::key::Lookup;
+use super::nested::no_value;
 use super::ordered_key::OrderedKey;
-use super::value::{Store, Value, take_locked, take_torn};
+use super::reader::Reader;
+use super::value::{Store, Value, store_over, take_locked, take_torn};
 use crate::engine::{Attempt, Object};
 use crate::journal::Context;
 use crate::raw::{
-    BLOCKS_ROOM, ContainerKind, Descriptor, Ends, Image, Place, Position, Search, Shape, Tree, TreeLayout, TreeView,
-    prove, release_blocks,
+    BLOCKS_ROOM, ContainerKind, Descriptor, Ends, Image, Owned, Place, Position, Search, Shape, Tree, TreeLayout,
+    TreeView, prove, release_blocks,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -25,17 +27,22 @@ impl<K: OrderedKey, V: Value> Layout<K, V> {
     const VALUE: u64 = size_of::<V::Repr>() as u64;
     pub(super) const TREE: TreeLayout = TreeLayout::new(K::TEXT, Self::KEY, Self::VALUE);
 
-    /// Where in a slot (the key, then, 8-aligned, the value) the strings are that it owns.
-    pub(super) fn owned() -> Vec<u32> {
-        let values = V::OWNED.iter().map(|at| at + TreeLayout::value_at(Self::KEY) as u32);
-        K::OWNED.iter().copied().chain(values).collect()
+    /// What a slot (the key, then, 8-aligned, the value) owns.
+    pub(super) const OWNED: &'static [Owned] = &[
+        Owned::Part { at: 0, fields: K::OWNED },
+        Owned::Part { at: TreeLayout::value_at(Self::KEY) as u32, fields: V::OWNED },
+    ];
+
+    /// The shape of such a tree.
+    pub(super) const fn shape(kind: ContainerKind) -> Shape {
+        let slot_size = TreeLayout::value_at(Self::KEY) + Self::VALUE;
+        Shape { kind, text_key: K::TEXT, key_size: Self::KEY, slot_size }
     }
 
     pub(super) fn descriptor(kind: ContainerKind, text: String) -> Descriptor {
         const { assert!(size_of::<K::Repr>() <= 0xffff, "a key is too large") };
-        let slot_size = TreeLayout::value_at(Self::KEY) + Self::VALUE;
-        let shape = Shape { kind, text_key: K::TEXT, key_size: Self::KEY, slot_size };
-        Descriptor { shape, owned: Self::owned(), order: K::order(), text }
+        const { assert!(Owned::fits(Self::OWNED), "a value owns too much") }
+        Descriptor { shape: Self::shape(kind), owned: Owned::words(Self::OWNED), order: K::order(), text }
     }
 
     pub(super) fn tree<'a>(space: &'a Space, raw: &'a RawHeader) -> Tree<'a> {
@@ -80,9 +87,7 @@ pub(super) fn set_value_in<K: OrderedKey, V: Value>(
     Layout::<K, V>::tree(context.actor.space, raw).open_value(context, position)?;
     let place = Layout::<K, V>::value(position);
     let blocks = place.owned_blocks(V::OWNED)?;
-    context.reserve_log(blocks.len() as u64 * 16 + 64)?;
-    value.store(context, &place.target())?;
-    release_blocks(context, &blocks)
+    store_over::<V>(context, value, place, &blocks)
 }
 
 /// Adds a key that is not there.
@@ -108,34 +113,21 @@ pub(super) fn add_in<K: OrderedKey, V: Value>(
         // Room to take blocks back, should there be none for the rest.
         context.reserve_log(512)?;
     }
-    let (mut key_slot, mut value_slot) = (Image::<K::Repr>::zeroed(), Image::<V::Repr>::zeroed());
-    key.store(context, &key_slot.target())?;
-    if let Err(error) = value.store(context, &value_slot.target()) {
-        take_back(context, &key_slot.place().owned_blocks(K::OWNED)?);
-        return Err(error);
-    }
-    let slots = (key_slot.address(), value_slot.address());
-    let added = match search {
-        Search::Absent(position) if !splits => {
-            tree.insert(position, slots.0, slots.1);
-            return Ok(*position);
+    let add = |context: &mut Context| {
+        let (mut key_slot, mut value_slot) = (Image::<K::Repr>::zeroed(), Image::<V::Repr>::zeroed());
+        key.store(context, &key_slot.target())?;
+        value.store(context, &value_slot.target())?;
+        let slots = (key_slot.address(), value_slot.address());
+        match search {
+            Search::Absent(position) if !splits => {
+                tree.insert(position, slots.0, slots.1);
+                Ok(*position)
+            }
+            Search::Absent(position) => tree.insert_with_split(context, position, to::<K>(space, bytes), bytes, slots),
+            _ => tree.plant(context, slots),
         }
-        Search::Absent(position) => tree.insert_with_split(context, position, to::<K>(space, bytes), bytes, slots),
-        _ => tree.plant(context, slots),
     };
-    if added.is_err() {
-        take_back(context, &value_slot.place().owned_blocks(V::OWNED)?);
-        take_back(context, &key_slot.place().owned_blocks(K::OWNED)?);
-    }
-    added
-}
-
-/// Gives blocks back that were to be a key or a value; there is log room.
-#[cold]
-fn take_back(context: &mut Context, blocks: &[(u64, u64)]) {
-    for (block, len) in blocks.iter().rev() {
-        context.cancel(*len, *block);
-    }
+    if const { K::OWNED.is_empty() && V::OWNED.is_empty() } { add(context) } else { context.whole(add) }
 }
 
 /// Inserts or overwrites; the old value.
@@ -279,13 +271,13 @@ pub(super) fn walk<'s, K: OrderedKey, V: Value>(
     )
 }
 
-/// Copies a range out while others may write it; `None`: torn.
+/// Copies a range out, also while others may write it; `None`: torn.
 pub(super) fn copy_torn<K: OrderedKey, V: Value>(
-    attempt: &Attempt<'_>,
-    space: &Space,
+    reader: &Reader<'_>,
     raw: &RawHeader,
     bounds: Bounds<'_>,
 ) -> Option<Result<Vec<(K, V)>>> {
+    let space = reader.space;
     let view = TreeView::read(space, raw, Layout::<K, V>::TREE);
     let Some(mut ends) = view.filter(TreeView::has_possible_size).and_then(|_| walk::<K, V>(space, raw, bounds)) else {
         return Some(Err(damaged(raw)));
@@ -294,13 +286,13 @@ pub(super) fn copy_torn<K: OrderedKey, V: Value>(
     while let Some(leaf) = ends.next_leaf() {
         let count = entries.len();
         for (key, value) in leaf.entries(Layout::<K, V>::TREE) {
-            match (take_torn::<K>(attempt, space, key)?, take_torn::<V>(attempt, space, value)?) {
+            match (reader.value::<K>(key)?, reader.value::<V>(value)?) {
                 (Ok(key), Ok(value)) => entries.push((key, value)),
                 (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
             }
         }
         // Whoever goes on has seen whole nodes only, and each key once.
-        if !attempt.holds() {
+        if !reader.holds() {
             return None;
         }
         let in_order = |pair: &[(K, V)]| pair[0].0 < pair[1].0;
@@ -382,7 +374,7 @@ impl<K: OrderedKey, V: Value> Peek<'_, K, V> {
     /// Copies of a range.
     pub(super) fn range(&self, bounds: Bounds<'_>) -> Result<Vec<(K, V)>> {
         let space = self.0.space();
-        self.0.peek(|attempt, raw| copy_torn(attempt, space, raw, bounds))
+        self.0.peek(|attempt, raw| copy_torn(&Reader::torn(space, attempt), raw, bounds))
     }
 
     /// Number of entries.
@@ -393,17 +385,24 @@ impl<K: OrderedKey, V: Value> Peek<'_, K, V> {
 
 /// Proves that everything in a tree that came from a file may be lent as its type.
 pub(super) fn validate<K: OrderedKey, V: Value>(object: &Object) -> Result<()> {
-    object.validate_once(|space, raw| {
-        prove(space, raw, Layout::<K, V>::TREE)?;
-        if K::ANY_BYTES && V::ANY_BYTES {
-            return Ok(());
+    Reader::prove(object, prove_in::<K, V>)
+}
+
+/// Proves that a tree may be lent.
+pub(super) fn prove_in<K: OrderedKey, V: Value>(raw: &RawHeader, reader: &Reader<'_>) -> Result<()> {
+    let space = reader.space;
+    for (offset, size) in prove(space, raw, Layout::<K, V>::TREE)? {
+        reader.claim(offset, size);
+        reader.spend(size)?;
+    }
+    if K::ANY_BYTES && V::ANY_BYTES {
+        return Ok(());
+    }
+    let mut ends = walk::<K, V>(space, raw, ALL).ok_or_else(|| damaged(raw))?;
+    while let Some((key, value)) = ends.next(Layout::<K, V>::TREE) {
+        if !K::is_valid(key.lend(space), reader) || !V::is_valid(value.lend(space), reader) {
+            return Err(no_value(raw));
         }
-        let mut ends = walk::<K, V>(space, raw, ALL).ok_or_else(|| damaged(raw))?;
-        while let Some((key, value)) = ends.next(Layout::<K, V>::TREE) {
-            if !K::is_valid(key.lend(space)) || !V::is_valid(value.lend(space)) {
-                return Err(Error::corrupt(raw.data_offset(), "an entry is not a value of its type"));
-            }
-        }
-        Ok(())
-    })
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ use super::key::{Lookup, StoreKey};
 use super::ordered_key::OrderedKey;
 use super::value::{Store, Value, take_locked, take_torn};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
-use crate::raw::{ContainerKind, Descriptor, Search, detach};
+use crate::raw::{ContainerKind, Descriptor, Owned, Search, detach};
 use crate::{Plain, Result};
 
 /// An ordered map shared between processes; `std::collections::BTreeMap` with fallible, atomic calls.
@@ -218,7 +218,7 @@ impl<K: OrderedKey, V: Value> SharedBTreeMap<K, V> {
     /// # Crash
     /// All or none are gone.
     pub fn clear(&self) -> Result<()> {
-        self.object.change(|context, raw| detach(context, raw, &Layout::<K, V>::owned()))
+        self.object.change(|context, raw| detach(context, raw, &Owned::words(Layout::<K, V>::OWNED)))
     }
 
     /// Inserts all entries as one change.

@@ -1,12 +1,12 @@
 //! The entry interface of `SharedBTreeMap`'s write guard.
 
-use super::btree::{Layout, add_in, erase_in};
+use super::btree::{Layout, add_in, erase_in, set_value_in};
 use super::btree_map_guard::BTreeMapWriteGuard;
 use super::key::StoreKey;
 use super::ordered_key::OrderedKey;
-use super::value::Value;
+use super::value::{Opened, Store, Value, take_locked};
+use crate::Result;
 use crate::raw::{Position, Search};
-use crate::{Plain, Result};
 
 /// The place of a key in an ordered map.
 pub enum BTreeMapEntry<'g, 'a, K, V, Q> {
@@ -29,7 +29,7 @@ pub struct BTreeMapVacantEntry<'g, 'a, K, V, Q> {
     pub(super) search: Result<Search>,
 }
 
-impl<'g, K: OrderedKey, V: Plain> BTreeMapOccupiedEntry<'g, '_, K, V> {
+impl<'g, K: OrderedKey, V: Value> BTreeMapOccupiedEntry<'g, '_, K, V> {
     /// The key.
     #[must_use]
     pub fn key(&self) -> K::Ref<'_> {
@@ -38,7 +38,7 @@ impl<'g, K: OrderedKey, V: Plain> BTreeMapOccupiedEntry<'g, '_, K, V> {
 
     /// The value.
     #[must_use]
-    pub fn get(&self) -> &V {
+    pub fn get(&self) -> V::Ref<'_> {
         V::lend(Layout::<K, V>::value(&self.found).lend(self.guard.lock.space()))
     }
 
@@ -46,16 +46,28 @@ impl<'g, K: OrderedKey, V: Plain> BTreeMapOccupiedEntry<'g, '_, K, V> {
     ///
     /// # Errors
     /// `OutOfSpace`, `RolledBack`.
-    pub fn into_mut(self) -> Result<&'g mut V> {
-        Ok(self.guard.open_value(&self.found)?.lend_mut())
+    pub fn get_mut(&mut self) -> Result<V::Mut<'_>> {
+        self.guard.lend_value(&self.found)
+    }
+
+    /// As [`get_mut`](Self::get_mut), for as long as the guard is borrowed.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn into_mut(self) -> Result<V::Mut<'g>> {
+        let guard: &'g BTreeMapWriteGuard<'_, K, V> = self.guard;
+        guard.lend_value(&self.found)
     }
 
     /// Overwrites the value; returns the old one.
     ///
     /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn insert(&mut self, value: V) -> Result<V> {
-        Ok(std::mem::replace(self.guard.open_value(&self.found)?.lend_mut(), value))
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    pub fn insert(&mut self, value: impl Store<V>) -> Result<V> {
+        let (space, raw) = (self.guard.lock.space(), self.guard.lock.raw());
+        let old = take_locked(space, Layout::<K, V>::value(&self.found))?;
+        self.guard.lock.with(|context| set_value_in::<K, V>(context, raw, &self.found, &value))?;
+        Ok(old)
     }
 
     /// Takes the entry out; returns its value.
@@ -63,36 +75,62 @@ impl<'g, K: OrderedKey, V: Plain> BTreeMapOccupiedEntry<'g, '_, K, V> {
     /// # Errors
     /// `OutOfSpace`, `RolledBack`.
     pub fn remove(self) -> Result<V> {
-        let value = *self.get();
+        let value = take_locked(self.guard.lock.space(), Layout::<K, V>::value(&self.found))?;
+        self.erase()?;
+        Ok(value)
+    }
+
+    /// Takes the entry out.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub fn remove_entry(self) -> Result<(K, V)> {
+        let space = self.guard.lock.space();
+        let key = take_locked(space, Layout::<K, V>::key(&self.found))?;
+        let value = take_locked(space, Layout::<K, V>::value(&self.found))?;
+        self.erase()?;
+        Ok((key, value))
+    }
+
+    fn erase(self) -> Result<()> {
         let (space, raw) = (self.guard.lock.space(), self.guard.lock.raw());
         K::with_stored(space, Layout::<K, V>::key(&self.found), |bytes| {
             self.guard.lock.with(|context| erase_in::<K, V>(context, raw, &self.found, bytes))
-        })??;
-        Ok(value)
+        })?
     }
 }
 
-impl<'g, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapVacantEntry<'g, '_, K, V, Q> {
+impl<'g, K: OrderedKey, V: Value, Q: StoreKey<K>> BTreeMapVacantEntry<'g, '_, K, V, Q> {
+    /// The key that is not there.
+    pub fn key(&self) -> &Q {
+        &self.key
+    }
+
+    /// The key that is not there.
+    pub fn into_key(self) -> Q {
+        self.key
+    }
+
     /// Fills the entry.
     ///
     /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn insert(self, value: V) -> Result<&'g mut V> {
-        let (key, raw, search) = (self.key, self.guard.lock.raw(), self.search?);
-        let add =
-            |bytes: &[u8]| self.guard.lock.with(|context| add_in::<K, V>(context, raw, &search, bytes, &key, &value));
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    pub fn insert(self, value: impl Store<V>) -> Result<V::Mut<'g>> {
+        let guard: &'g BTreeMapWriteGuard<'_, K, V> = self.guard;
+        let (key, raw, search) = (self.key, guard.lock.raw(), self.search?);
+        let add = |bytes: &[u8]| guard.lock.with(|context| add_in::<K, V>(context, raw, &search, bytes, &key, &value));
         let position = StoreKey::with_bytes(&key, add)?;
         // The entry was not live before: it needs no log.
-        Ok(Layout::<K, V>::value(&position).lend_mut())
+        Ok(V::lend_mut(Opened::new(&guard.lock, Layout::<K, V>::value(&position))))
     }
 }
 
-impl<'g, 'a, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapEntry<'g, 'a, K, V, Q> {
+impl<'g, 'a, K: OrderedKey, V: Value, Q: StoreKey<K>> BTreeMapEntry<'g, 'a, K, V, Q> {
     /// The value, which becomes `value` if the key is not there.
     ///
     /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn or_insert(self, value: V) -> Result<&'g mut V> {
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    pub fn or_insert(self, value: impl Store<V>) -> Result<V::Mut<'g>> {
         self.or_insert_with(|| value)
     }
 
@@ -100,10 +138,24 @@ impl<'g, 'a, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapEntry<'g, 'a, K, V
     ///
     /// # Errors
     /// As [`or_insert`](Self::or_insert).
-    pub fn or_insert_with(self, value: impl FnOnce() -> V) -> Result<&'g mut V> {
+    pub fn or_insert_with<S: Store<V>>(self, value: impl FnOnce() -> S) -> Result<V::Mut<'g>> {
         match self {
             BTreeMapEntry::Occupied(entry) => entry.into_mut(),
             BTreeMapEntry::Vacant(entry) => entry.insert(value()),
+        }
+    }
+
+    /// The value, which becomes what `value` makes of the key if that is not there.
+    ///
+    /// # Errors
+    /// As [`or_insert`](Self::or_insert).
+    pub fn or_insert_with_key<S: Store<V>>(self, value: impl FnOnce(&Q) -> S) -> Result<V::Mut<'g>> {
+        match self {
+            BTreeMapEntry::Occupied(entry) => entry.into_mut(),
+            BTreeMapEntry::Vacant(entry) => {
+                let value = value(entry.key());
+                entry.insert(value)
+            }
         }
     }
 
@@ -111,9 +163,9 @@ impl<'g, 'a, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapEntry<'g, 'a, K, V
     ///
     /// # Errors
     /// As [`or_insert`](Self::or_insert).
-    pub fn or_default(self) -> Result<&'g mut V>
+    pub fn or_default(self) -> Result<V::Mut<'g>>
     where
-        V: Default,
+        V: Default + Store<V>,
     {
         self.or_insert_with(V::default)
     }
@@ -122,9 +174,9 @@ impl<'g, 'a, K: OrderedKey, V: Plain, Q: StoreKey<K>> BTreeMapEntry<'g, 'a, K, V
     ///
     /// # Errors
     /// As [`or_insert`](Self::or_insert).
-    pub fn and_modify(mut self, change: impl FnOnce(&mut V)) -> Result<Self> {
+    pub fn and_modify(mut self, change: impl FnOnce(V::Mut<'_>)) -> Result<Self> {
         if let BTreeMapEntry::Occupied(entry) = &mut self {
-            change(entry.guard.open_value(&entry.found)?.lend_mut());
+            change(entry.get_mut()?);
         }
         Ok(self)
     }

@@ -12,11 +12,12 @@ use super::btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacan
 use super::btree_map_iter::{BTreeMapIter, BTreeMapRange, BTreeMapRangeMut};
 use super::btree_set::add_key_in;
 use super::key::{Lookup, StoreKey};
+use super::nested::view;
 use super::ordered_key::OrderedKey;
-use super::value::{Store, Value, take_locked};
+use super::value::{Opened, Store, Value, take_locked};
 use super::vec_guard::Bomb;
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{Ends, Place, Position, Search, detach};
+use crate::raw::{Ends, Owned, Position, Search, detach};
 use crate::region::layout::RawHeader;
 use crate::{Plain, Result};
 
@@ -32,9 +33,14 @@ pub struct BTreeMapWriteGuard<'a, K, V> {
     marker: PhantomData<(*mut (), K, V)>,
 }
 
-/// What both guards can do.
+view! {
+    /// A `BTreeMap` in a container, lent by a guard of that container.
+    BTreeMapRef, [K: OrderedKey, V: Value], BTreeMapIter, (K::Ref<'a>, V::Ref<'a>)
+}
+
+/// What guards and views can do.
 macro_rules! lend {
-    ($guard:ident) => {
+    ($guard:ident, $life:lifetime) => {
         impl<'a, K: OrderedKey, V: Value> $guard<'a, K, V> {
             #[inline(always)]
             fn find(&self, key: &[u8]) -> Option<Position> {
@@ -44,7 +50,7 @@ macro_rules! lend {
                 }
             }
 
-            fn entry_at(&self, position: &Position) -> (K::Ref<'_>, V::Ref<'_>) {
+            fn entry_at(&self, position: &Position) -> (K::Ref<$life>, V::Ref<$life>) {
                 let space = self.lock.space();
                 let (key, value) = (Layout::<K, V>::key(position), Layout::<K, V>::value(position));
                 (K::lend(key.lend(space)), V::lend(value.lend(space)))
@@ -65,14 +71,14 @@ macro_rules! lend {
             /// The value of `key`.
             #[must_use]
             #[inline]
-            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<V::Ref<'_>> {
+            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<V::Ref<$life>> {
                 let position = key.with_bytes(|bytes| self.find(bytes))?;
                 Some(V::lend(Layout::<K, V>::value(&position).lend(self.lock.space())))
             }
 
             /// The key that is equal to `key`, and its value.
             #[must_use]
-            pub fn get_key_value<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<(K::Ref<'_>, V::Ref<'_>)> {
+            pub fn get_key_value<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<(K::Ref<$life>, V::Ref<$life>)> {
                 let position = key.with_bytes(|bytes| self.find(bytes))?;
                 Some(self.entry_at(&position))
             }
@@ -85,37 +91,37 @@ macro_rules! lend {
 
             /// The entry with the least key.
             #[must_use]
-            pub fn first_key_value(&self) -> Option<(K::Ref<'_>, V::Ref<'_>)> {
+            pub fn first_key_value(&self) -> Option<(K::Ref<$life>, V::Ref<$life>)> {
                 let position = outermost_in::<K, V>(self.lock.space(), self.lock.raw(), false).ok()??;
                 Some(self.entry_at(&position))
             }
 
             /// The entry with the greatest key.
             #[must_use]
-            pub fn last_key_value(&self) -> Option<(K::Ref<'_>, V::Ref<'_>)> {
+            pub fn last_key_value(&self) -> Option<(K::Ref<$life>, V::Ref<$life>)> {
                 let position = outermost_in::<K, V>(self.lock.space(), self.lock.raw(), true).ok()??;
                 Some(self.entry_at(&position))
             }
 
             /// All entries, in the order of their keys.
             #[must_use]
-            pub fn iter(&self) -> BTreeMapIter<'_, K, V> {
+            pub fn iter(&self) -> BTreeMapIter<$life, K, V> {
                 BTreeMapIter::new(self.lock.space(), self.lock.raw())
             }
 
             /// The entries in a range of keys. A range that ends before it begins has none.
             #[must_use]
-            pub fn range<Q: Lookup<K> + ?Sized>(&self, range: impl RangeBounds<Q>) -> BTreeMapRange<'_, K, V> {
+            pub fn range<Q: Lookup<K> + ?Sized>(&self, range: impl RangeBounds<Q>) -> BTreeMapRange<$life, K, V> {
                 with_bounds::<K, Q, _>(&range, |bounds| BTreeMapRange::new(self.lock.space(), self.lock.raw(), bounds))
             }
 
             /// All keys, in order.
-            pub fn keys(&self) -> impl DoubleEndedIterator<Item = K::Ref<'_>> + ExactSizeIterator {
+            pub fn keys(&self) -> impl DoubleEndedIterator<Item = K::Ref<$life>> + ExactSizeIterator {
                 self.iter().map(|(key, _)| key)
             }
 
             /// All values, in the order of their keys.
-            pub fn values(&self) -> impl DoubleEndedIterator<Item = V::Ref<'_>> + ExactSizeIterator {
+            pub fn values(&self) -> impl DoubleEndedIterator<Item = V::Ref<$life>> + ExactSizeIterator {
                 self.iter().map(|(_, value)| value)
             }
 
@@ -148,8 +154,9 @@ macro_rules! lend {
         }
     };
 }
-lend!(BTreeMapReadGuard);
-lend!(BTreeMapWriteGuard);
+lend!(BTreeMapReadGuard, '_);
+lend!(BTreeMapWriteGuard, '_);
+lend!(BTreeMapRef, 'a);
 
 impl<'a, K: OrderedKey, V: Value> BTreeMapReadGuard<'a, K, V> {
     pub(super) fn new(lock: ReadLock<'a>) -> Self {
@@ -205,7 +212,7 @@ impl<'a, K: OrderedKey, V: Value> BTreeMapWriteGuard<'a, K, V> {
     /// As [`insert`](Self::insert).
     pub fn clear(&mut self) -> Result<()> {
         let raw = self.lock.raw();
-        self.lock.with(|context| detach(context, raw, &Layout::<K, V>::owned()))
+        self.lock.with(|context| detach(context, raw, &Owned::words(Layout::<K, V>::OWNED)))
     }
 
     /// Inserts all entries.
@@ -300,7 +307,7 @@ impl<'a, K: OrderedKey, V: Value> BTreeMapWriteGuard<'a, K, V> {
             })?;
         }
         let raw = other.lock.raw();
-        other.lock.with(|context| detach(context, raw, &Layout::<K, V>::owned()))?;
+        other.lock.with(|context| detach(context, raw, &Owned::words(Layout::<K, V>::OWNED)))?;
         std::mem::forget(bombs);
         Ok(())
     }
@@ -319,10 +326,28 @@ impl<'a, K: OrderedKey, V: Value> BTreeMapWriteGuard<'a, K, V> {
         self.lock.doom();
     }
 
-    pub(super) fn open_value(&mut self, position: &Position) -> Result<Place> {
-        let tree = Layout::<K, V>::tree(self.lock.space(), self.lock.raw());
-        self.lock.with(|context| tree.open_value(context, position))?;
-        Ok(Layout::<K, V>::value(position))
+    /// Lends the value at a position, to be changed in place.
+    pub(super) fn lend_value(&self, position: &Position) -> Result<V::Mut<'_>> {
+        if !V::LOGS_ITSELF {
+            let tree = Layout::<K, V>::tree(self.lock.space(), self.lock.raw());
+            self.lock.with(|context| tree.open_value(context, position))?;
+        }
+        Ok(V::lend_mut(Opened::new(&self.lock, Layout::<K, V>::value(position))))
+    }
+
+    /// The value of `key`, to be changed in place. `None` also when the region has no room for the log; see
+    /// [`try_get_mut`](Self::try_get_mut).
+    pub fn get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<V::Mut<'_>> {
+        self.try_get_mut(key).ok().flatten()
+    }
+
+    /// The value of `key`, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn try_get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Result<Option<V::Mut<'_>>> {
+        let Some(found) = key.with_bytes(|bytes| self.find(bytes)) else { return Ok(None) };
+        self.lend_value(&found).map(Some)
     }
 }
 
@@ -349,21 +374,6 @@ fn remove_quietly<K: OrderedKey, V: Value>(
 }
 
 impl<K: OrderedKey, V: Plain> BTreeMapWriteGuard<'_, K, V> {
-    /// The value of `key`, to be changed in place. `None` also when the region has no room for the log; see
-    /// [`try_get_mut`](Self::try_get_mut).
-    pub fn get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
-        self.try_get_mut(key).ok().flatten()
-    }
-
-    /// The value of `key`, to be changed in place.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn try_get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Result<Option<&mut V>> {
-        let Some(found) = key.with_bytes(|bytes| self.find(bytes)) else { return Ok(None) };
-        Ok(Some(self.open_value(&found)?.lend_mut()))
-    }
-
     /// The entries in a range of keys, their values to be changed in place.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::ordered_key::OrderedKey;
 use crate::Result;
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
-use crate::raw::{ContainerKind, Descriptor, Search, detach};
+use crate::raw::{ContainerKind, Descriptor, Owned, Search, detach};
 use crate::region::layout::RawHeader;
 
 /// An ordered set shared between processes; `std::collections::BTreeSet` with fallible, atomic calls.
@@ -215,7 +215,7 @@ impl<K: OrderedKey> SharedBTreeSet<K> {
     /// # Crash
     /// All or none are gone.
     pub fn clear(&self) -> Result<()> {
-        self.object.change(|context, raw| detach(context, raw, &Layout::<K, ()>::owned()))
+        self.object.change(|context, raw| detach(context, raw, &Owned::words(Layout::<K, ()>::OWNED)))
     }
 
     /// Inserts all keys as one change.

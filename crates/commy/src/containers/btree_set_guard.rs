@@ -6,9 +6,10 @@ use std::iter::Peekable;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
-use super::btree_map_guard::{BTreeMapReadGuard, BTreeMapWriteGuard};
+use super::btree_map_guard::{BTreeMapReadGuard, BTreeMapRef, BTreeMapWriteGuard};
 use super::btree_map_iter::{BTreeMapIter, BTreeMapRange};
 use super::key::{Lookup, StoreKey};
+use super::nested::Lent;
 use super::ordered_key::OrderedKey;
 use crate::Result;
 use crate::engine::{ReadLock, WriteLock};
@@ -21,6 +22,34 @@ pub struct BTreeSetReadGuard<'a, K> {
 /// An ordered set that only the holder may change.
 pub struct BTreeSetWriteGuard<'a, K> {
     map: BTreeMapWriteGuard<'a, K, ()>,
+}
+
+/// A `BTreeSet` in a container, lent by a guard of that container.
+pub struct BTreeSetRef<'a, K> {
+    map: BTreeMapRef<'a, K, ()>,
+}
+
+impl<'a, K> BTreeSetRef<'a, K> {
+    pub(super) fn new(lock: Lent<'a>) -> Self {
+        BTreeSetRef { map: BTreeMapRef::new(lock) }
+    }
+}
+
+impl<K> Clone for BTreeSetRef<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for BTreeSetRef<'_, K> {}
+
+impl<'a, K: OrderedKey> IntoIterator for BTreeSetRef<'a, K> {
+    type Item = K::Ref<'a>;
+    type IntoIter = BTreeSetIter<'a, K>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
 }
 
 /// Iterator over lent keys, in order, from both ends.
@@ -101,9 +130,9 @@ where
     }
 }
 
-/// What both guards can do.
+/// What guards and views can do.
 macro_rules! lend {
-    ($guard:ident) => {
+    ($guard:ident, $life:lifetime) => {
         impl<'a, K: OrderedKey> $guard<'a, K> {
             /// Number of keys.
             #[must_use]
@@ -119,7 +148,7 @@ macro_rules! lend {
 
             /// The key that is equal to `key`.
             #[must_use]
-            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<K::Ref<'_>> {
+            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<K::Ref<$life>> {
                 self.map.get_key_value(key).map(|(key, _)| key)
             }
 
@@ -131,25 +160,25 @@ macro_rules! lend {
 
             /// The least key.
             #[must_use]
-            pub fn first(&self) -> Option<K::Ref<'_>> {
+            pub fn first(&self) -> Option<K::Ref<$life>> {
                 self.map.first_key_value().map(|(key, _)| key)
             }
 
             /// The greatest key.
             #[must_use]
-            pub fn last(&self) -> Option<K::Ref<'_>> {
+            pub fn last(&self) -> Option<K::Ref<$life>> {
                 self.map.last_key_value().map(|(key, _)| key)
             }
 
             /// All keys, in order.
             #[must_use]
-            pub fn iter(&self) -> BTreeSetIter<'_, K> {
+            pub fn iter(&self) -> BTreeSetIter<$life, K> {
                 BTreeSetIter(self.map.iter())
             }
 
             /// The keys in a range. A range that ends before it begins has none.
             #[must_use]
-            pub fn range<Q: Lookup<K> + ?Sized>(&self, range: impl RangeBounds<Q>) -> BTreeSetRange<'_, K> {
+            pub fn range<Q: Lookup<K> + ?Sized>(&self, range: impl RangeBounds<Q>) -> BTreeSetRange<$life, K> {
                 BTreeSetRange(self.map.range(range))
             }
 
@@ -239,8 +268,9 @@ macro_rules! lend {
         }
     };
 }
-lend!(BTreeSetReadGuard);
-lend!(BTreeSetWriteGuard);
+lend!(BTreeSetReadGuard, '_);
+lend!(BTreeSetWriteGuard, '_);
+lend!(BTreeSetRef, 'a);
 
 impl<'a, K: OrderedKey> BTreeSetReadGuard<'a, K> {
     pub(super) fn new(lock: ReadLock<'a>) -> Self {

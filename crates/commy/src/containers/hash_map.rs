@@ -8,17 +8,19 @@ use std::mem::offset_of;
 use super::Container;
 use super::hash_map_guard::{HashMapReadGuard, HashMapWriteGuard};
 use super::key::{Key, Lookup, StoreKey};
-use super::value::{Store, Value, take_locked, take_torn};
+use super::nested::no_value;
+use super::reader::Reader;
+use super::value::{Store, Value, store_over, take_locked, take_torn};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::lock::is_stable;
 use crate::raw::{
-    ContainerKind, Descriptor, FoundSlot, Place, Shape, Spot, Table, TableView, ViewCache, detach, hash_bytes,
+    ContainerKind, Descriptor, FoundSlot, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach, hash_bytes,
     release_blocks,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
-use crate::{Error, Plain, Result};
+use crate::{Plain, Result};
 
 /// A hash table shared between processes; `std::collections::HashMap` with fallible, atomic calls.
 pub struct SharedHashMap<K, V> {
@@ -59,10 +61,45 @@ impl<K: Value, V: Value> Layout<K, V> {
     pub(super) const SLOT: u64 = size_of::<EntryRepr<K, V>>() as u64;
     pub(super) const VALUE_AT: usize = offset_of!(EntryRepr<K, V>, value);
 
-    fn owned() -> Vec<u32> {
-        let values = V::OWNED.iter().map(|at| at + Self::VALUE_AT as u32);
-        K::OWNED.iter().copied().chain(values).collect()
+    pub(super) const OWNED: &'static [Owned] =
+        &[Owned::Part { at: 0, fields: K::OWNED }, Owned::Part { at: Self::VALUE_AT as u32, fields: V::OWNED }];
+}
+
+impl<K: Key, V: Value> Layout<K, V> {
+    /// The shape of such a table.
+    pub(super) const fn shape(kind: ContainerKind) -> Shape {
+        let key_size = size_of::<K::Repr>() as u64;
+        Shape { kind, text_key: K::TEXT, key_size, slot_size: Self::SLOT }
     }
+
+    pub(super) fn descriptor(kind: ContainerKind, text: String) -> Descriptor {
+        const { assert!(size_of::<K::Repr>() <= 0xffff, "a key is too large") };
+        const { assert!(Owned::fits(Self::OWNED), "a value owns too much") }
+        Descriptor { shape: Self::shape(kind), owned: Owned::words(Self::OWNED), order: Vec::new(), text }
+    }
+}
+
+/// Proves that a table may be lent.
+pub(super) fn prove_in<K: Key, V: Value>(raw: &RawHeader, reader: &Reader<'_>) -> Result<()> {
+    let Some(view) = TableView::read(reader.space, raw, Layout::<K, V>::SLOT)? else { return Ok(()) };
+    reader.claim(raw.data_offset(), view.size());
+    reader.spend(view.size())?;
+    if K::ANY_BYTES && V::ANY_BYTES {
+        return Ok(());
+    }
+    for group in 0..view.groups() {
+        let mut left = view.full_slots(group);
+        while left != 0 {
+            let place = Place::in_table(&view, group, left.trailing_zeros());
+            left &= left - 1;
+            let value = place.part(Layout::<K, V>::VALUE_AT);
+            let space = reader.space;
+            if !K::is_valid(place.lend(space), reader) || !V::is_valid(value.lend(space), reader) {
+                return Err(no_value(raw));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The slot of a key, in a table whose words may be changing.
@@ -89,9 +126,7 @@ pub(super) fn set_value_in<K: Key, V: Value>(
     let place = Place::of(found).part(Layout::<K, V>::VALUE_AT);
     let blocks = place.owned_blocks(V::OWNED)?;
     table.open_slot(context, found, Layout::<K, V>::VALUE_AT as u64, size_of::<V::Repr>() as u64)?;
-    context.reserve_log(blocks.len() as u64 * 16 + 64)?;
-    value.store(context, &place.target())?;
-    release_blocks(context, &blocks)
+    store_over::<V>(context, value, place, &blocks)
 }
 
 /// Adds a key that is not there.
@@ -111,16 +146,14 @@ pub(super) fn add_in<K: Key, V: Value>(
     let hash = hash_bytes(raw.seed(), bytes);
     let found = table.claim(context, hash)?;
     let place = Place::of(&found);
-    if !K::OWNED.is_empty() {
-        // Room to take the key's block back, should there be none for the value.
-        context.reserve_log(256)?;
-    }
-    key.store(context, &place.target())?;
-    if let Err(error) = value.store(context, &place.part(Layout::<K, V>::VALUE_AT).target()) {
-        for (block, len) in place.owned_blocks(K::OWNED)? {
-            context.cancel(len, block);
-        }
-        return Err(error);
+    let store = |context: &mut Context| {
+        key.store(context, &place.target())?;
+        value.store(context, &place.part(Layout::<K, V>::VALUE_AT).target())
+    };
+    if const { K::OWNED.is_empty() && V::OWNED.is_empty() } {
+        store(context)?
+    } else {
+        context.whole(store)?
     }
     table.publish(hash, found);
     Ok(found)
@@ -229,7 +262,7 @@ pub(super) fn erase_in<K: Key, V: Value>(context: &mut Context, raw: &RawHeader,
 
 /// Removes everything.
 pub(super) fn clear_in<K: Key, V: Value>(context: &mut Context, raw: &RawHeader) -> Result<()> {
-    detach(context, raw, &Layout::<K, V>::owned())
+    detach(context, raw, &Owned::words(Layout::<K, V>::OWNED))
 }
 
 impl<K: Key, V: Value> Container for SharedHashMap<K, V> {
@@ -237,14 +270,8 @@ impl<K: Key, V: Value> Container for SharedHashMap<K, V> {
     type WriteGuard<'a> = HashMapWriteGuard<'a, K, V>;
 
     fn descriptor() -> Descriptor {
-        let shape = Shape {
-            kind: ContainerKind::HashMap,
-            text_key: K::TEXT,
-            key_size: size_of::<K::Repr>() as u64,
-            slot_size: Layout::<K, V>::SLOT,
-        };
         let text = format!("SharedHashMap<{}, {}>", K::schema(), V::schema());
-        Descriptor { shape, owned: Layout::<K, V>::owned(), order: Vec::new(), text }
+        Layout::<K, V>::descriptor(ContainerKind::HashMap, text)
     }
 
     fn from_object(object: Object) -> Self {
@@ -256,24 +283,7 @@ impl<K: Key, V: Value> Container for SharedHashMap<K, V> {
     }
 
     fn validate(object: &Object) -> Result<()> {
-        if K::ANY_BYTES && V::ANY_BYTES {
-            return Ok(());
-        }
-        object.validate_once(|space, raw| {
-            let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else { return Ok(()) };
-            for group in 0..view.groups() {
-                let mut left = view.full_slots(group);
-                while left != 0 {
-                    let place = Place::in_table(&view, group, left.trailing_zeros());
-                    left &= left - 1;
-                    let value = place.part(Layout::<K, V>::VALUE_AT);
-                    if !K::is_valid(place.lend(space)) || !V::is_valid(value.lend(space)) {
-                        return Err(Error::corrupt(raw.data_offset(), "an entry is not a value of its type"));
-                    }
-                }
-            }
-            Ok(())
-        })
+        if K::ANY_BYTES && V::ANY_BYTES { Ok(()) } else { Reader::prove(object, prove_in::<K, V>) }
     }
 
     fn read_guard<'a>(lock: ReadLock<'a>) -> HashMapReadGuard<'a, K, V> {

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::hash_map::{Layout, add_in, clear_in, erase_in, insert_in, remove_in};
+use super::hash_map::{Layout, add_in, clear_in, erase_in, insert_in, remove_in, set_value_in};
 use super::key::{Key, Lookup, StoreKey};
-use super::value::{Store, Value, take_locked};
+use super::nested::view;
+use super::value::{Opened, Store, Value, take_locked};
 use super::vec_guard::Bomb;
+use crate::Result;
 use crate::engine::{ReadLock, WriteLock};
 use crate::raw::{FoundSlot, Place, Table, TableView, hash_bytes};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
-use crate::{Plain, Result};
 
 /// Entries lent by a read guard.
 pub struct HashMapReadGuard<'a, K, V> {
@@ -26,6 +27,11 @@ pub struct HashMapReadGuard<'a, K, V> {
 pub struct HashMapWriteGuard<'a, K, V> {
     lock: WriteLock<'a>,
     marker: PhantomData<(*mut (), K, V)>,
+}
+
+view! {
+    /// A `HashMap` in a container, lent by a guard of that container.
+    HashMapRef, [K: Key, V: Value], Iter, (K::Ref<'a>, V::Ref<'a>)
 }
 
 /// Iterator over lent entries.
@@ -73,9 +79,9 @@ impl<'g, K: Key, V: Value> Iterator for Iter<'g, K, V> {
     }
 }
 
-/// What both guards can do.
+/// What guards and views can do.
 macro_rules! lend {
-    ($guard:ident) => {
+    ($guard:ident, $life:lifetime) => {
         impl<'a, K: Key, V: Value> $guard<'a, K, V> {
             #[inline(always)]
             fn find(&self, key: &[u8]) -> Option<FoundSlot> {
@@ -98,7 +104,7 @@ macro_rules! lend {
             /// The value of `key`.
             #[must_use]
             #[inline(always)]
-            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<V::Ref<'_>> {
+            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<V::Ref<$life>> {
                 let found = key.with_bytes(|bytes| self.find(bytes))?;
                 Some(V::lend(Place::of(&found).part(Layout::<K, V>::VALUE_AT).lend(self.lock.space())))
             }
@@ -111,17 +117,17 @@ macro_rules! lend {
 
             /// All entries, in no particular order.
             #[must_use]
-            pub fn iter(&self) -> Iter<'_, K, V> {
+            pub fn iter(&self) -> Iter<$life, K, V> {
                 Iter::new(self.lock.space(), self.lock.raw())
             }
 
             /// All keys.
-            pub fn keys(&self) -> impl Iterator<Item = K::Ref<'_>> {
+            pub fn keys(&self) -> impl Iterator<Item = K::Ref<$life>> {
                 self.iter().map(|(key, _)| key)
             }
 
             /// All values.
-            pub fn values(&self) -> impl Iterator<Item = V::Ref<'_>> {
+            pub fn values(&self) -> impl Iterator<Item = V::Ref<$life>> {
                 self.iter().map(|(_, value)| value)
             }
 
@@ -169,8 +175,9 @@ macro_rules! lend {
         }
     };
 }
-lend!(HashMapReadGuard);
-lend!(HashMapWriteGuard);
+lend!(HashMapReadGuard, '_);
+lend!(HashMapWriteGuard, '_);
+lend!(HashMapRef, 'a);
 
 impl<'a, K: Key, V: Value> HashMapReadGuard<'a, K, V> {
     pub(super) fn new(lock: ReadLock<'a>) -> Self {
@@ -181,6 +188,13 @@ impl<'a, K: Key, V: Value> HashMapReadGuard<'a, K, V> {
     #[inline(always)]
     fn view(&self) -> Option<TableView> {
         self.view
+    }
+}
+
+impl<K: Key, V: Value> HashMapRef<'_, K, V> {
+    #[inline(always)]
+    fn view(&self) -> Option<TableView> {
+        TableView::read(self.lock.space(), self.lock.raw(), Layout::<K, V>::SLOT).ok().flatten()
     }
 }
 
@@ -287,19 +301,20 @@ impl<'a, K: Key, V: Value> HashMapWriteGuard<'a, K, V> {
         self.lock.doom();
     }
 
-    fn open_value(&mut self, found: &FoundSlot) -> Result<Place> {
-        let (space, raw) = (self.lock.space(), self.lock.raw());
-        let (at, len) = (Layout::<K, V>::VALUE_AT, size_of::<V::Repr>() as u64);
-        let table = Table::new(space, raw, Layout::<K, V>::SLOT);
-        self.lock.with(|context| table.open_slot(context, found, at as u64, len))?;
-        Ok(Place::of(found).part(at))
+    /// Lends the value of a slot, to be changed in place.
+    fn lend_value(&self, found: &FoundSlot) -> Result<V::Mut<'_>> {
+        let at = Layout::<K, V>::VALUE_AT;
+        if !V::LOGS_ITSELF {
+            let table = Table::new(self.lock.space(), self.lock.raw(), Layout::<K, V>::SLOT);
+            let len = size_of::<V::Repr>() as u64;
+            self.lock.with(|context| table.open_slot(context, found, at as u64, len))?;
+        }
+        Ok(V::lend_mut(Opened::new(&self.lock, Place::of(found).part(at))))
     }
-}
 
-impl<K: Key, V: Plain> HashMapWriteGuard<'_, K, V> {
     /// The value of `key`, to be changed in place. `None` also when the region has no room for the log; see
     /// [`try_get_mut`](Self::try_get_mut).
-    pub fn get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
+    pub fn get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<V::Mut<'_>> {
         self.try_get_mut(key).ok().flatten()
     }
 
@@ -307,9 +322,9 @@ impl<K: Key, V: Plain> HashMapWriteGuard<'_, K, V> {
     ///
     /// # Errors
     /// `OutOfSpace`, `RolledBack`.
-    pub fn try_get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Result<Option<&mut V>> {
+    pub fn try_get_mut<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Result<Option<V::Mut<'_>>> {
         let Some(found) = key.with_bytes(|bytes| self.find(bytes)) else { return Ok(None) };
-        Ok(Some(self.open_value(&found)?.lend_mut()))
+        self.lend_value(&found).map(Some)
     }
 }
 
@@ -333,27 +348,49 @@ pub struct VacantEntry<'g, 'a, K, V, Q> {
     key: Q,
 }
 
-impl<'g, K: Key, V: Plain> OccupiedEntry<'g, '_, K, V> {
+impl<'g, K: Key, V: Value> OccupiedEntry<'g, '_, K, V> {
+    fn value(&self) -> Place {
+        Place::of(&self.found).part(Layout::<K, V>::VALUE_AT)
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> K::Ref<'_> {
+        K::lend(Place::of(&self.found).lend(self.guard.lock.space()))
+    }
+
     /// The value.
     #[must_use]
-    pub fn get(&self) -> &V {
-        V::lend(Place::of(&self.found).part(Layout::<K, V>::VALUE_AT).lend(self.guard.lock.space()))
+    pub fn get(&self) -> V::Ref<'_> {
+        V::lend(self.value().lend(self.guard.lock.space()))
     }
 
     /// The value, to be changed in place.
     ///
     /// # Errors
     /// `OutOfSpace`, `RolledBack`.
-    pub fn into_mut(self) -> Result<&'g mut V> {
-        Ok(self.guard.open_value(&self.found)?.lend_mut())
+    pub fn get_mut(&mut self) -> Result<V::Mut<'_>> {
+        self.guard.lend_value(&self.found)
+    }
+
+    /// As [`get_mut`](Self::get_mut), for as long as the guard is borrowed.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn into_mut(self) -> Result<V::Mut<'g>> {
+        let guard: &'g HashMapWriteGuard<'_, K, V> = self.guard;
+        guard.lend_value(&self.found)
     }
 
     /// Overwrites the value; returns the old one.
     ///
     /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn insert(&mut self, value: V) -> Result<V> {
-        Ok(std::mem::replace(self.guard.open_value(&self.found)?.lend_mut(), value))
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    pub fn insert(&mut self, value: impl Store<V>) -> Result<V> {
+        let (space, raw) = (self.guard.lock.space(), self.guard.lock.raw());
+        let old = take_locked(space, self.value())?;
+        self.guard.lock.with(|context| set_value_in::<K, V>(context, raw, &self.found, &value))?;
+        Ok(old)
     }
 
     /// Takes the entry out; returns its value.
@@ -361,33 +398,59 @@ impl<'g, K: Key, V: Plain> OccupiedEntry<'g, '_, K, V> {
     /// # Errors
     /// `OutOfSpace`, `RolledBack`.
     pub fn remove(self) -> Result<V> {
-        let value = *self.get();
-        let raw = self.guard.lock.raw();
-        self.guard.lock.with(|context| erase_in::<K, V>(context, raw, self.found))?;
+        let value = take_locked(self.guard.lock.space(), self.value())?;
+        self.erase()?;
         Ok(value)
+    }
+
+    /// Takes the entry out.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub fn remove_entry(self) -> Result<(K, V)> {
+        let space = self.guard.lock.space();
+        let entry = (take_locked(space, Place::of(&self.found))?, take_locked(space, self.value())?);
+        self.erase()?;
+        Ok(entry)
+    }
+
+    fn erase(self) -> Result<()> {
+        let raw = self.guard.lock.raw();
+        self.guard.lock.with(|context| erase_in::<K, V>(context, raw, self.found))
     }
 }
 
-impl<'g, K: Key, V: Plain, Q: StoreKey<K>> VacantEntry<'g, '_, K, V, Q> {
+impl<'g, K: Key, V: Value, Q: StoreKey<K>> VacantEntry<'g, '_, K, V, Q> {
+    /// The key that is not there.
+    pub fn key(&self) -> &Q {
+        &self.key
+    }
+
+    /// The key that is not there.
+    pub fn into_key(self) -> Q {
+        self.key
+    }
+
     /// Fills the entry.
     ///
     /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn insert(self, value: V) -> Result<&'g mut V> {
-        let (key, raw) = (self.key, self.guard.lock.raw());
-        let add = |bytes: &[u8]| self.guard.lock.with(|context| add_in::<K, V>(context, raw, bytes, &key, &value));
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    pub fn insert(self, value: impl Store<V>) -> Result<V::Mut<'g>> {
+        let guard: &'g HashMapWriteGuard<'_, K, V> = self.guard;
+        let (key, raw) = (self.key, guard.lock.raw());
+        let add = |bytes: &[u8]| guard.lock.with(|context| add_in::<K, V>(context, raw, bytes, &key, &value));
         let found = StoreKey::with_bytes(&key, add)?;
         // The slot was not live before: it needs no log.
-        Ok(Place::of(&found).part(Layout::<K, V>::VALUE_AT).lend_mut())
+        Ok(V::lend_mut(Opened::new(&guard.lock, Place::of(&found).part(Layout::<K, V>::VALUE_AT))))
     }
 }
 
-impl<'g, 'a, K: Key, V: Plain, Q: StoreKey<K>> Entry<'g, 'a, K, V, Q> {
+impl<'g, 'a, K: Key, V: Value, Q: StoreKey<K>> Entry<'g, 'a, K, V, Q> {
     /// The value, which becomes `value` if the key is not there.
     ///
     /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn or_insert(self, value: V) -> Result<&'g mut V> {
+    /// `OutOfSpace` (nothing has changed then), `RolledBack`.
+    pub fn or_insert(self, value: impl Store<V>) -> Result<V::Mut<'g>> {
         self.or_insert_with(|| value)
     }
 
@@ -395,10 +458,24 @@ impl<'g, 'a, K: Key, V: Plain, Q: StoreKey<K>> Entry<'g, 'a, K, V, Q> {
     ///
     /// # Errors
     /// As [`or_insert`](Self::or_insert).
-    pub fn or_insert_with(self, value: impl FnOnce() -> V) -> Result<&'g mut V> {
+    pub fn or_insert_with<S: Store<V>>(self, value: impl FnOnce() -> S) -> Result<V::Mut<'g>> {
         match self {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(value()),
+        }
+    }
+
+    /// The value, which becomes what `value` makes of the key if that is not there.
+    ///
+    /// # Errors
+    /// As [`or_insert`](Self::or_insert).
+    pub fn or_insert_with_key<S: Store<V>>(self, value: impl FnOnce(&Q) -> S) -> Result<V::Mut<'g>> {
+        match self {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let value = value(entry.key());
+                entry.insert(value)
+            }
         }
     }
 
@@ -406,9 +483,9 @@ impl<'g, 'a, K: Key, V: Plain, Q: StoreKey<K>> Entry<'g, 'a, K, V, Q> {
     ///
     /// # Errors
     /// As [`or_insert`](Self::or_insert).
-    pub fn or_default(self) -> Result<&'g mut V>
+    pub fn or_default(self) -> Result<V::Mut<'g>>
     where
-        V: Default,
+        V: Default + Store<V>,
     {
         self.or_insert_with(V::default)
     }
@@ -417,9 +494,9 @@ impl<'g, 'a, K: Key, V: Plain, Q: StoreKey<K>> Entry<'g, 'a, K, V, Q> {
     ///
     /// # Errors
     /// As [`or_insert`](Self::or_insert).
-    pub fn and_modify(mut self, change: impl FnOnce(&mut V)) -> Result<Self> {
+    pub fn and_modify(mut self, change: impl FnOnce(V::Mut<'_>)) -> Result<Self> {
         if let Entry::Occupied(entry) = &mut self {
-            change(entry.guard.open_value(&entry.found)?.lend_mut());
+            change(entry.get_mut()?);
         }
         Ok(self)
     }

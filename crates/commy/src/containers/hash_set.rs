@@ -5,15 +5,16 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 use super::Container;
-use super::hash_map::{Layout, add_in, clear_in, erase_in, find_in};
+use super::hash_map::{Layout, add_in, clear_in, erase_in, find_in, prove_in};
 use super::hash_set_guard::{HashSetReadGuard, HashSetWriteGuard};
 use super::key::{Key, Lookup, StoreKey};
+use super::reader::Reader;
 use super::value::{take_locked, take_torn};
+use crate::Result;
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
-use crate::raw::{ContainerKind, Descriptor, Place, Shape, Table, TableView};
+use crate::raw::{ContainerKind, Descriptor, Place, Table, TableView};
 use crate::region::layout::RawHeader;
-use crate::{Error, Result};
 
 /// A set shared between processes; `std::collections::HashSet` with fallible, atomic calls.
 ///
@@ -88,18 +89,7 @@ impl<K: Key> Container for SharedHashSet<K> {
     type WriteGuard<'a> = HashSetWriteGuard<'a, K>;
 
     fn descriptor() -> Descriptor {
-        let shape = Shape {
-            kind: ContainerKind::HashSet,
-            text_key: K::TEXT,
-            key_size: size_of::<K::Repr>() as u64,
-            slot_size: Layout::<K, ()>::SLOT,
-        };
-        Descriptor {
-            shape,
-            owned: K::OWNED.to_vec(),
-            order: Vec::new(),
-            text: format!("SharedHashSet<{}>", K::schema()),
-        }
+        Layout::<K, ()>::descriptor(ContainerKind::HashSet, format!("SharedHashSet<{}>", K::schema()))
     }
 
     fn from_object(object: Object) -> Self {
@@ -111,23 +101,7 @@ impl<K: Key> Container for SharedHashSet<K> {
     }
 
     fn validate(object: &Object) -> Result<()> {
-        if K::ANY_BYTES {
-            return Ok(());
-        }
-        object.validate_once(|space, raw| {
-            let Some(view) = TableView::read(space, raw, Layout::<K, ()>::SLOT)? else { return Ok(()) };
-            for group in 0..view.groups() {
-                let mut left = view.full_slots(group);
-                while left != 0 {
-                    let place = Place::in_table(&view, group, left.trailing_zeros());
-                    left &= left - 1;
-                    if !K::is_valid(place.lend(space)) {
-                        return Err(Error::corrupt(raw.data_offset(), "an entry is not a value of its type"));
-                    }
-                }
-            }
-            Ok(())
-        })
+        if K::ANY_BYTES { Ok(()) } else { Reader::prove(object, prove_in::<K, ()>) }
     }
 
     fn read_guard<'a>(lock: ReadLock<'a>) -> HashSetReadGuard<'a, K> {

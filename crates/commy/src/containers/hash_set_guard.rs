@@ -8,6 +8,7 @@ use super::hash_map::{Layout, clear_in, erase_in, find_in};
 use super::hash_map_guard::Iter;
 use super::hash_set::{insert_in, remove_in, replace_in, take_in};
 use super::key::{Key, Lookup, StoreKey};
+use super::nested::view;
 use super::value::take_locked;
 use super::vec_guard::Bomb;
 use crate::Result;
@@ -24,6 +25,11 @@ pub struct HashSetReadGuard<'a, K> {
 pub struct HashSetWriteGuard<'a, K> {
     lock: WriteLock<'a>,
     marker: PhantomData<(*mut (), K)>,
+}
+
+view! {
+    /// A `HashSet` in a container, lent by a guard of that container.
+    HashSetRef, [K: Key], SetIter, K::Ref<'a>
 }
 
 /// Iterator over lent keys.
@@ -70,9 +76,9 @@ impl<K: Key + Eq + Hash, S: BuildHasher> SetLike<K> for HashSet<K, S> {
     }
 }
 
-/// What both guards can do.
+/// What guards and views can do.
 macro_rules! lend {
-    ($guard:ident) => {
+    ($guard:ident, $life:lifetime) => {
         impl<K: Key> SetLike<K> for $guard<'_, K> {
             fn has(&self, key: &K::Ref<'_>) -> bool {
                 K::with_lent_bytes(key, |bytes| self.has_bytes(bytes))
@@ -87,7 +93,7 @@ macro_rules! lend {
             }
         }
 
-        impl<K: Key> $guard<'_, K> {
+        impl<'a, K: Key> $guard<'a, K> {
             fn has_bytes(&self, key: &[u8]) -> bool {
                 find_in::<K, ()>(self.lock.space(), self.lock.raw(), key).is_ok_and(|found| found.is_some())
             }
@@ -112,7 +118,7 @@ macro_rules! lend {
 
             /// The key that is there and equal.
             #[must_use]
-            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<K::Ref<'_>> {
+            pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<K::Ref<$life>> {
                 let (space, raw) = (self.lock.space(), self.lock.raw());
                 let found = key.with_bytes(|bytes| find_in::<K, ()>(space, raw, bytes)).ok().flatten();
                 found.map(|(_, found)| K::lend(Place::of(&found).lend(space)))
@@ -120,7 +126,7 @@ macro_rules! lend {
 
             /// All keys, in no particular order.
             #[must_use]
-            pub fn iter(&self) -> SetIter<'_, K> {
+            pub fn iter(&self) -> SetIter<$life, K> {
                 SetIter(Iter::new(self.lock.space(), self.lock.raw()))
             }
 
@@ -204,8 +210,9 @@ macro_rules! lend {
         }
     };
 }
-lend!(HashSetReadGuard);
-lend!(HashSetWriteGuard);
+lend!(HashSetReadGuard, '_);
+lend!(HashSetWriteGuard, '_);
+lend!(HashSetRef, 'a);
 
 impl<'a, K: Key> HashSetReadGuard<'a, K> {
     pub(super) fn new(lock: ReadLock<'a>) -> Self {

@@ -3,7 +3,9 @@
 //! Owns the rule what may lie in a slot: a fixed layout, no address, alignment of at most 16, padding always written
 //! as zeros, and bytes of a file become a value only after [`Plain::is_valid`].
 
+use super::nested::Nested;
 use super::schema::{Field, Schema, SchemaKind};
+use super::value::{Bytes, Row};
 use std::mem::{offset_of, size_of};
 use std::num::NonZero;
 use std::ptr;
@@ -132,6 +134,10 @@ pub unsafe trait Plain: Copy + 'static {
     #[doc(hidden)]
     const HAS_PADDING: bool;
 
+    /// How a `Vec` of it stands in a slot.
+    #[doc(hidden)]
+    type Row: Row<Self>;
+
     /// Whether these bytes are a value; `false` if there are not `size_of::<Self>()` of them.
     fn is_valid(bytes: &[u8]) -> bool;
 
@@ -147,6 +153,14 @@ pub unsafe trait Plain: Copy + 'static {
 pub const fn checked_align<T>() -> usize {
     assert!(align_of::<T>() <= MAX_ALIGN, "a region aligns values to at most 16 bytes");
     align_of::<T>()
+}
+
+/// The bytes of some values, if they are nothing but what a region would hold.
+#[inline(always)]
+pub(crate) fn plain_bytes<T: Plain>(values: &[T]) -> Option<&[u8]> {
+    // SAFETY: without padding every byte of a plain value is initialised.
+    let bytes = || unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) };
+    (!T::HAS_PADDING).then(bytes)
 }
 
 /// Runs `f` with the value's bytes, padding zero.
@@ -197,7 +211,7 @@ pub fn field_is_valid<T: Plain>(bytes: &[u8], offset: usize) -> bool {
 
 /// Implements `Plain` for types without padding: `type, name, any bytes, check of an array of their size`.
 macro_rules! primitive {
-    ($($type:ty, $name:expr, $any:expr, $check:expr;)*) => {$(
+    ($($type:ty, $name:expr, $any:expr, $check:expr, $row:ty;)*) => {$(
         // SAFETY: PL1, a number, `bool` or `char`. PL2, its layout is defined by the language, alignment is checked.
         // PL3, PL4, `$check` is the type's validity; numbers have none. PL5, no padding. PL6, one copy. PL7, a scalar.
         unsafe impl Plain for $type {
@@ -209,6 +223,7 @@ macro_rules! primitive {
             };
             const ANY_BYTES: bool = $any;
             const HAS_PADDING: bool = false;
+            type Row = $row;
 
             #[inline]
             fn is_valid(bytes: &[u8]) -> bool {
@@ -225,24 +240,25 @@ macro_rules! primitive {
 }
 
 macro_rules! integer {
-    ($($type:ident $non_zero:literal)*) => {
+    ($($type:ident $non_zero:literal $row:ident)*) => {
         primitive! {$(
-            $type, stringify!($type), true, |_| true;
-            NonZero<$type>, $non_zero, false, |bytes| $type::from_le_bytes(bytes) != 0;
+            $type, stringify!($type), true, |_| true, $row;
+            NonZero<$type>, $non_zero, false, |bytes| $type::from_le_bytes(bytes) != 0, Nested;
         )*}
     };
 }
 
 integer! {
-    u8 "NonZeroU8" u16 "NonZeroU16" u32 "NonZeroU32" u64 "NonZeroU64" u128 "NonZeroU128"
-    i8 "NonZeroI8" i16 "NonZeroI16" i32 "NonZeroI32" i64 "NonZeroI64" i128 "NonZeroI128"
+    u8 "NonZeroU8" Bytes u16 "NonZeroU16" Nested u32 "NonZeroU32" Nested u64 "NonZeroU64" Nested
+    u128 "NonZeroU128" Nested i8 "NonZeroI8" Nested i16 "NonZeroI16" Nested i32 "NonZeroI32" Nested
+    i64 "NonZeroI64" Nested i128 "NonZeroI128" Nested
 }
 
 primitive! {
-    f32, "f32", true, |_| true;
-    f64, "f64", true, |_| true;
-    bool, "bool", false, |[byte]| byte <= 1;
-    char, "char", false, |bytes| char::from_u32(u32::from_le_bytes(bytes)).is_some();
+    f32, "f32", true, |_| true, Nested;
+    f64, "f64", true, |_| true, Nested;
+    bool, "bool", false, |[byte]| byte <= 1, Nested;
+    char, "char", false, |bytes| char::from_u32(u32::from_le_bytes(bytes)).is_some(), Nested;
 }
 
 // SAFETY: PL1 to PL5 and PL7 as the element, an array adds no bytes. PL6, each element is written in its place.
@@ -255,6 +271,7 @@ unsafe impl<T: Plain, const N: usize> Plain for [T; N] {
     };
     const ANY_BYTES: bool = T::ANY_BYTES;
     const HAS_PADDING: bool = T::HAS_PADDING;
+    type Row = Nested;
 
     fn is_valid(bytes: &[u8]) -> bool {
         if bytes.len() != size_of::<Self>() {
@@ -299,6 +316,7 @@ macro_rules! tuple {
             const ANY_BYTES: bool = true $(&& $type::ANY_BYTES)*;
             const HAS_PADDING: bool =
                 false $(|| $type::HAS_PADDING)* || 0 $(+ size_of::<$type>())* != size_of::<Self>();
+            type Row = Nested;
 
             #[inline]
             fn is_valid(bytes: &[u8]) -> bool {

@@ -1,39 +1,118 @@
 //! What may stand in a container, how it is lent, copied out and stored.
 
+use super::nested::Nested;
+use super::plain::plain_bytes;
+use super::reader::Reader;
+use super::text_mut::{BytesMut, StringMut};
+use crate::engine::WriteLock;
 use crate::journal::Context;
-use crate::raw::{Image, Place, Slot, SlotMut, Tail};
+use crate::raw::{Image, Owned, OwnedPart, Place, Slot, SlotMut, Tail, release_blocks, release_room};
+use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Error, Plain, Result};
 
-/// Fetches the content of a string slot during a copy. `None`: the copy was torn, try again.
-#[doc(hidden)]
-pub type Fetch<'f> = &'f mut dyn FnMut([u64; 2]) -> Option<Result<Vec<u8>>>;
-
-/// A type whose values live in shared containers: every [`Plain`] type, `String`, `Vec<u8>`, and `Option`s of them.
+/// A type whose values live in shared containers: every [`Plain`] type, `String`, `Vec<u8>`, `Option`s of values,
+/// collections of values at any depth (`Vec`, `VecDeque`, `HashMap`, `HashSet`, `BTreeMap`, `BTreeSet`), and structs and
+/// enums of values by `#[derive(Value)]`.
 ///
-/// Sealed: user types become values by `#[derive(Plain)]`.
+/// Sealed: user types become values by `#[derive(Plain)]` or `#[derive(Value)]`.
 pub trait Value: Sized + 'static {
-    /// How a guard lends it: `&T` for plain types, `&str` for `String`, `&[u8]` for `Vec<u8>`.
-    type Ref<'a>;
+    /// How a guard lends it: `&T` for plain types, `&str` for `String`, `&[u8]` for `Vec<u8>`, a view such as
+    /// [`VecRef`](crate::VecRef) for a collection.
+    type Ref<'a>: Copy;
+    /// How a write guard lends it to be changed in place: `&mut T` for plain types, [`StringMut`](crate::StringMut) for
+    /// `String`, the write guard of the matching shared collection for a collection.
+    type Mut<'a>;
 
     /// What stands in the slot.
     #[doc(hidden)]
     type Repr: Copy + 'static;
-    /// Where in the slot strings are that own blocks.
+    /// How a `Vec` of it stands in a slot.
     #[doc(hidden)]
-    const OWNED: &'static [u32];
+    type Row: Row<Self>;
+    /// What of the slot owns blocks.
+    #[doc(hidden)]
+    const OWNED: &'static [Owned];
     /// May every bit pattern stand in the slot?
     #[doc(hidden)]
     const ANY_BYTES: bool;
+    /// Does what `lend_mut` lends put into the log what it changes? If not, the slot is there before it is lent.
+    #[doc(hidden)]
+    const LOGS_ITSELF: bool = false;
     #[doc(hidden)]
     fn schema() -> String;
     #[doc(hidden)]
     fn lend<'a>(slot: Slot<'a>) -> Self::Ref<'a>;
+    #[doc(hidden)]
+    fn lend_mut<'a>(slot: Opened<'a>) -> Self::Mut<'a>;
     /// `None`: torn.
     #[doc(hidden)]
-    fn take(slot: Slot<'_>, fetch: Fetch<'_>) -> Option<Result<Self>>;
+    fn take(slot: Slot<'_>, reader: &Reader<'_>) -> Option<Result<Self>>;
     #[doc(hidden)]
-    fn is_valid(slot: Slot<'_>) -> bool;
+    fn is_valid(slot: Slot<'_>, reader: &Reader<'_>) -> bool;
+}
+
+/// How a `Vec` of a type stands in a slot: as a string slot (`u8`), or as a raw header.
+#[doc(hidden)]
+pub trait Row<T>: 'static {
+    type Ref<'a>: Copy;
+    type Mut<'a>;
+    type Repr: Copy + 'static;
+    const OWNED: &'static [Owned];
+    const LOGS_ITSELF: bool;
+    fn schema() -> String;
+    fn lend<'a>(slot: Slot<'a>) -> Self::Ref<'a>;
+    fn lend_mut<'a>(slot: Opened<'a>) -> Self::Mut<'a>;
+    fn take(slot: Slot<'_>, reader: &Reader<'_>) -> Option<Result<Vec<T>>>;
+    fn is_valid(slot: Slot<'_>, reader: &Reader<'_>) -> bool;
+    fn store<U: Store<T>>(items: &[U], context: &mut Context, slot: &SlotMut) -> Result<()>
+    where
+        T: Value;
+}
+
+/// A slot under a write guard that may be changed in place.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Opened<'a> {
+    lock: &'a WriteLock<'a>,
+    place: Place,
+}
+
+impl<'a> Opened<'a> {
+    #[inline(always)]
+    pub(super) fn new(lock: &'a WriteLock<'a>, place: Place) -> Opened<'a> {
+        Opened { lock, place }
+    }
+
+    /// The slot `bytes` further on, inside the same value.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn part(self, bytes: usize) -> Opened<'a> {
+        Opened { place: self.place.part(bytes), ..self }
+    }
+
+    /// The value as it is now.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn slot(self) -> Slot<'a> {
+        self.place.lend(self.lock.space())
+    }
+
+    /// The nested container that stands here.
+    pub(super) fn nested(self) -> WriteLock<'a> {
+        self.lock.nested(self.place.header())
+    }
+
+    /// A copy of the value.
+    pub(super) fn take_out<V: Value>(self) -> Result<V> {
+        take_locked(self.lock.space(), self.place)
+    }
+
+    /// Overwrites the value.
+    pub(super) fn set<V: Value>(self, value: &impl Store<V>) -> Result<()> {
+        let parts = self.place.owned_blocks(V::OWNED)?;
+        self.lock.with(|context| store_over::<V>(context, value, self.place, &parts))
+    }
 }
 
 /// A value in any of the forms in which it may be handed in: `&str` for a `String`, `3` for an `Option<u32>` as
@@ -48,16 +127,30 @@ pub trait Store<V: Value> {
     fn append(&self, _tail: &mut Tail<'_>, _raw: &RawHeader) -> bool {
         false
     }
+    /// The slots of all items, if they are nothing but the items' bytes.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn as_slots(_items: &[Self]) -> Option<&[u8]>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
-fn invalid() -> Error {
+/// Bytes that are no value of their type.
+#[doc(hidden)]
+#[must_use]
+pub fn invalid() -> Error {
     Error::corrupt(0, "a value's bytes are not a value of its type")
 }
 
 impl<T: Plain> Value for T {
     type Ref<'a> = &'a T;
+    type Mut<'a> = &'a mut T;
     type Repr = std::mem::MaybeUninit<T>;
-    const OWNED: &'static [u32] = &[];
+    type Row = T::Row;
+    const OWNED: &'static [Owned] = &[];
     const ANY_BYTES: bool = T::ANY_BYTES;
 
     fn schema() -> String {
@@ -70,11 +163,16 @@ impl<T: Plain> Value for T {
     }
 
     #[inline(always)]
-    fn take(slot: Slot<'_>, _fetch: Fetch<'_>) -> Option<Result<T>> {
+    fn lend_mut<'a>(slot: Opened<'a>) -> &'a mut T {
+        slot.place.lend_mut()
+    }
+
+    #[inline(always)]
+    fn take(slot: Slot<'_>, _reader: &Reader<'_>) -> Option<Result<T>> {
         Some(slot.read_plain().ok_or_else(invalid))
     }
 
-    fn is_valid(slot: Slot<'_>) -> bool {
+    fn is_valid(slot: Slot<'_>, _reader: &Reader<'_>) -> bool {
         slot.is_plain::<T>()
     }
 }
@@ -90,12 +188,19 @@ impl<T: Plain> Store<T> for T {
     fn append(&self, tail: &mut Tail<'_>, raw: &RawHeader) -> bool {
         tail.push(raw, self)
     }
+
+    #[inline(always)]
+    fn as_slots(items: &[T]) -> Option<&[u8]> {
+        plain_bytes(items)
+    }
 }
 
 impl Value for String {
     type Ref<'a> = &'a str;
+    type Mut<'a> = StringMut<'a>;
     type Repr = [u64; 2];
-    const OWNED: &'static [u32] = &[0];
+    type Row = Nested;
+    const OWNED: &'static [Owned] = &[Owned::Text { at: 0 }];
     const ANY_BYTES: bool = false;
 
     fn schema() -> String {
@@ -107,21 +212,31 @@ impl Value for String {
         slot.lend_text().unwrap_or_default()
     }
 
-    fn take(slot: Slot<'_>, fetch: Fetch<'_>) -> Option<Result<String>> {
-        let bytes = fetch(slot.bytes_slot())?;
+    fn lend_mut<'a>(slot: Opened<'a>) -> StringMut<'a> {
+        StringMut::new(slot)
+    }
+
+    fn take(slot: Slot<'_>, reader: &Reader<'_>) -> Option<Result<String>> {
+        let bytes = reader.text(slot.bytes_slot())?;
         Some(bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|_| invalid())))
     }
 
-    fn is_valid(slot: Slot<'_>) -> bool {
-        slot.lend_bytes().is_ok_and(|bytes| std::str::from_utf8(bytes).is_ok())
+    fn is_valid(slot: Slot<'_>, reader: &Reader<'_>) -> bool {
+        let text = slot.lend_bytes().and_then(|bytes| reader.spend(bytes.len() as u64).map(|()| bytes));
+        text.is_ok_and(|bytes| std::str::from_utf8(bytes).is_ok())
     }
 }
 
-impl Value for Vec<u8> {
+/// A `Vec<u8>`: a string slot.
+#[doc(hidden)]
+pub struct Bytes;
+
+impl Row<u8> for Bytes {
     type Ref<'a> = &'a [u8];
+    type Mut<'a> = BytesMut<'a>;
     type Repr = [u64; 2];
-    const OWNED: &'static [u32] = &[0];
-    const ANY_BYTES: bool = false;
+    const OWNED: &'static [Owned] = &[Owned::Text { at: 0 }];
+    const LOGS_ITSELF: bool = false;
 
     fn schema() -> String {
         "Vec<u8>".into()
@@ -131,12 +246,51 @@ impl Value for Vec<u8> {
         slot.lend_bytes().unwrap_or_default()
     }
 
-    fn take(slot: Slot<'_>, fetch: Fetch<'_>) -> Option<Result<Vec<u8>>> {
-        fetch(slot.bytes_slot())
+    fn lend_mut<'a>(slot: Opened<'a>) -> BytesMut<'a> {
+        BytesMut::new(slot)
     }
 
-    fn is_valid(slot: Slot<'_>) -> bool {
+    fn take(slot: Slot<'_>, reader: &Reader<'_>) -> Option<Result<Vec<u8>>> {
+        reader.text(slot.bytes_slot())
+    }
+
+    fn is_valid(slot: Slot<'_>, _reader: &Reader<'_>) -> bool {
         slot.lend_bytes().is_ok()
+    }
+
+    fn store<U: Store<u8>>(items: &[U], context: &mut Context, slot: &SlotMut) -> Result<()> {
+        // Nothing but a `u8` can be stored as one.
+        slot.put_bytes(context, U::as_slots(items).ok_or_else(invalid)?)
+    }
+}
+
+impl<T: Value> Value for Vec<T> {
+    type Ref<'a> = <T::Row as Row<T>>::Ref<'a>;
+    type Mut<'a> = <T::Row as Row<T>>::Mut<'a>;
+    type Repr = <T::Row as Row<T>>::Repr;
+    type Row = Nested;
+    const OWNED: &'static [Owned] = <T::Row as Row<T>>::OWNED;
+    const ANY_BYTES: bool = false;
+    const LOGS_ITSELF: bool = <T::Row as Row<T>>::LOGS_ITSELF;
+
+    fn schema() -> String {
+        T::Row::schema()
+    }
+
+    fn lend<'a>(slot: Slot<'a>) -> Self::Ref<'a> {
+        T::Row::lend(slot)
+    }
+
+    fn lend_mut<'a>(slot: Opened<'a>) -> Self::Mut<'a> {
+        T::Row::lend_mut(slot)
+    }
+
+    fn take(slot: Slot<'_>, reader: &Reader<'_>) -> Option<Result<Vec<T>>> {
+        T::Row::take(slot, reader)
+    }
+
+    fn is_valid(slot: Slot<'_>, reader: &Reader<'_>) -> bool {
+        T::Row::is_valid(slot, reader)
     }
 }
 
@@ -156,118 +310,78 @@ store_bytes! {
     &str => String, as_bytes;
     std::borrow::Cow<'_, str> => String, as_bytes;
     Box<str> => String, as_bytes;
-    Vec<u8> => Vec<u8>, as_slice;
-    &Vec<u8> => Vec<u8>, as_slice;
-    &[u8] => Vec<u8>, as_ref;
 }
 
-impl<const N: usize> Store<Vec<u8>> for &[u8; N] {
-    fn store(&self, context: &mut Context, slot: &SlotMut) -> Result<()> {
-        slot.put_bytes(context, self.as_slice())
-    }
-}
-
-/// `None` is all zero and owns nothing.
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct OptionRepr<R> {
-    tag: u64,
-    value: R,
-}
-
-impl<V: Value> Value for Option<V> {
-    type Ref<'a> = Option<V::Ref<'a>>;
-    type Repr = OptionRepr<V::Repr>;
-    const OWNED: &'static [u32] = shifted::<V>();
-    const ANY_BYTES: bool = false;
-
-    fn schema() -> String {
-        format!("Option<{}>", V::schema())
-    }
-
-    fn lend<'a>(slot: Slot<'a>) -> Option<V::Ref<'a>> {
-        (slot.word() == 1).then(|| V::lend(slot.part(value_at::<V>())))
-    }
-
-    fn take(slot: Slot<'_>, fetch: Fetch<'_>) -> Option<Result<Self>> {
-        match slot.word() {
-            0 => Some(Ok(None)),
-            1 => Some(V::take(slot.part(value_at::<V>()), fetch)?.map(Some)),
-            _ => Some(Err(invalid())),
-        }
-    }
-
-    fn is_valid(slot: Slot<'_>) -> bool {
-        match slot.word() {
-            0 => true,
-            1 => V::is_valid(slot.part(value_at::<V>())),
-            _ => false,
-        }
-    }
-}
-
-const fn value_at<V: Value>() -> usize {
-    std::mem::offset_of!(OptionRepr<V::Repr>, value)
-}
-
-/// At most this many owning fields in one option.
-const MAX_SHIFTED: usize = 16;
-
-/// `V`'s owning fields, behind the tag.
-const fn shifted<V: Value>() -> &'static [u32] {
-    struct Shifted<V>(std::marker::PhantomData<V>);
-    impl<V: Value> Shifted<V> {
-        const ALL: [u32; MAX_SHIFTED] = {
-            assert!(V::OWNED.len() <= MAX_SHIFTED, "too many owning fields in an option");
-            let mut all = [0; MAX_SHIFTED];
-            let mut at = 0;
-            while at < V::OWNED.len() {
-                all[at] = V::OWNED[at] + value_at::<V>() as u32;
-                at += 1;
-            }
-            all
-        };
-        const SLICE: &'static [u32] = Self::ALL.split_at(V::OWNED.len()).0;
-    }
-    Shifted::<V>::SLICE
-}
-
-impl<V: Value, U: Store<V>> Store<Option<V>> for Option<U> {
-    fn store(&self, context: &mut Context, slot: &SlotMut) -> Result<()> {
-        match self {
-            None => slot.zero(size_of::<OptionRepr<V::Repr>>()),
-            Some(value) => {
-                value.store(context, &slot.part(value_at::<V>()))?;
-                slot.put_word(1);
+/// What a `Vec` in a slot may be stored from.
+macro_rules! store_row {
+    ($($form:ty, $item:ident $(, $count:ident)?;)*) => {$(
+        impl<T: Value, $item: Store<T>, $(const $count: usize)?> Store<Vec<T>> for $form {
+            #[inline]
+            fn store(&self, context: &mut Context, slot: &SlotMut) -> Result<()> {
+                T::Row::store::<$item>(&self[..], context, slot)
             }
         }
-        Ok(())
+    )*};
+}
+store_row! {
+    &[U], U;
+    [U; N], U, N;
+    &[U; N], U, N;
+}
+
+// Exactly the value's type, so that `Vec::new()` needs no annotation.
+impl<T: Value + Store<T>> Store<Vec<T>> for Vec<T> {
+    #[inline]
+    fn store(&self, context: &mut Context, slot: &SlotMut) -> Result<()> {
+        T::Row::store::<T>(self, context, slot)
     }
+}
+
+impl<T: Value + Store<T>> Store<Vec<T>> for &Vec<T> {
+    #[inline]
+    fn store(&self, context: &mut Context, slot: &SlotMut) -> Result<()> {
+        T::Row::store::<T>(self, context, slot)
+    }
+}
+
+/// Writes a value to a slot that is not live. If that fails nothing has been taken from the heap.
+#[inline(always)]
+pub(super) fn store_whole<V: Value>(context: &mut Context, value: &impl Store<V>, slot: &SlotMut) -> Result<()> {
+    if const { Owned::count(V::OWNED) <= 1 } {
+        return value.store(context, slot);
+    }
+    context.whole(|context| value.store(context, slot))
+}
+
+/// Writes a value over another one, which owned `parts` and is in the log. If that fails the slot is as it was.
+#[inline(always)]
+pub(super) fn store_over<V: Value>(
+    context: &mut Context,
+    value: &impl Store<V>,
+    place: Place,
+    parts: &[OwnedPart],
+) -> Result<()> {
+    if const { V::OWNED.is_empty() } {
+        return value.store(context, &place.target());
+    }
+    // Room for the blocks that come and for those that go: from here on only the heap may say no, before the slot changes.
+    context.reserve_log(release_room(parts) + 64)?;
+    let mut image = Image::<V::Repr>::zeroed();
+    store_whole::<V>(context, value, &image.target())?;
+    release_blocks(context, parts)?;
+    place.fill(&image);
+    Ok(())
 }
 
 /// Copies a value out of its place while others may write it.
 #[inline(always)]
-pub(super) fn take_torn<V: Value>(
-    attempt: &crate::engine::Attempt,
-    space: &crate::region::Space,
-    place: Place,
-) -> Option<Result<V>> {
+pub(super) fn take_torn<V: Value>(attempt: &crate::engine::Attempt, space: &Space, place: Place) -> Option<Result<V>> {
     let image: Image<V::Repr> = place.image();
-    let mut fetch = |words| {
-        // The length is believed, and memory taken for it, only if nothing was written meanwhile.
-        if !attempt.holds() {
-            return None;
-        }
-        let bytes = crate::raw::copy_out_content(space, words);
-        attempt.holds().then_some(bytes)
-    };
-    V::take(image.slot(space), &mut fetch)
+    V::take(image.slot(space), &Reader::torn(space, attempt))
 }
 
 /// Copies a value out of its place under a guard.
 #[inline(always)]
-pub(super) fn take_locked<V: Value>(space: &crate::region::Space, place: Place) -> Result<V> {
-    let mut fetch = |words| Some(crate::raw::copy_out_content(space, words));
-    V::take(place.lend(space), &mut fetch).unwrap_or_else(|| Err(invalid()))
+pub(super) fn take_locked<V: Value>(space: &Space, place: Place) -> Result<V> {
+    V::take(place.lend(space), &Reader::locked(space)).unwrap_or_else(|| Err(invalid()))
 }

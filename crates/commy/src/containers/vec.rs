@@ -3,13 +3,15 @@
 use std::marker::PhantomData;
 
 use super::Container;
-use super::value::{Store, Value, take_locked, take_torn};
+use super::nested::no_value;
+use super::reader::Reader;
+use super::value::{Store, Value, store_over, store_whole, take_locked, take_torn};
 use super::vec_guard::{VecReadGuard, VecWriteGuard};
+use crate::Result;
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
-use crate::raw::{ContainerKind, Descriptor, Place, Shape, Vector, detach, place_in_vector, release_blocks};
+use crate::raw::{ContainerKind, Descriptor, Owned, Place, Shape, Vector, detach, place_in_vector, release_blocks};
 use crate::region::layout::RawHeader;
-use crate::{Error, Result};
 
 /// A growable array shared between processes; `std::vec::Vec` with fallible, atomic calls.
 ///
@@ -52,7 +54,7 @@ pub(super) const fn slot_size<T: Value>() -> u64 {
 pub(super) fn push_in<T: Value>(context: &mut Context, raw: &RawHeader, value: &impl Store<T>) -> Result<()> {
     let vector = Vector::new(context.actor.space, raw, slot_size::<T>());
     let place = vector.next_place(context)?;
-    value.store(context, &place.target())?;
+    store_whole::<T>(context, value, &place.target())?;
     vector.publish_push(1);
     Ok(())
 }
@@ -95,9 +97,7 @@ pub(super) fn set_in<T: Value>(
     vector.open_one(context, index)?;
     let place = Place::in_vector(&vector, index)?;
     let blocks = place.owned_blocks(T::OWNED)?;
-    context.reserve_log(blocks.len() as u64 * 16 + 16)?;
-    value.store(context, &place.target())?;
-    release_blocks(context, &blocks)?;
+    store_over::<T>(context, value, place, &blocks)?;
     Ok(true)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn set_in<T: Value>(
 pub(super) fn truncate_in<T: Value>(context: &mut Context, raw: &RawHeader, len: u64) -> Result<()> {
     let vector = Vector::new(context.actor.space, raw, slot_size::<T>());
     if len == 0 && raw.data_offset() != 0 {
-        return detach(context, raw, T::OWNED);
+        return detach(context, raw, &Owned::words(T::OWNED));
     }
     if len >= vector.len() {
         return Ok(());
@@ -123,24 +123,39 @@ pub(super) fn truncate_in<T: Value>(context: &mut Context, raw: &RawHeader, len:
 
 /// Proves the slots of a vector-shaped object valid, unless its type has nothing to prove.
 pub(super) fn validate_slots<T: Value>(object: &Object) -> Result<()> {
+    if T::ANY_BYTES { Ok(()) } else { Reader::prove(object, prove_in::<T>) }
+}
+
+/// Is a vector's body where it can be, and no larger than the region?
+pub(super) fn measure<T: Value>(raw: &RawHeader, reader: &Reader<'_>) -> Result<()> {
+    Vector::new(reader.space, raw, slot_size::<T>()).slots(0, raw.length())?;
+    reader.spend(raw.length().saturating_mul(slot_size::<T>().max(1)))
+}
+
+/// Proves that a vector may be lent.
+pub(super) fn prove_in<T: Value>(raw: &RawHeader, reader: &Reader<'_>) -> Result<()> {
+    measure::<T>(raw, reader)?;
+    reader.claim(raw.data_offset(), raw.length().saturating_mul(slot_size::<T>()));
     if T::ANY_BYTES {
         return Ok(());
     }
-    object.validate_once(|space, raw| {
-        let vector = Vector::new(space, raw, slot_size::<T>());
-        vector.slots(0, vector.len())?;
-        for index in 0..vector.len() {
-            if !T::is_valid(Place::in_vector(&vector, index)?.lend(space)) {
-                return Err(Error::corrupt(raw.data_offset(), "an element is not a value of its type"));
-            }
+    let vector = Vector::new(reader.space, raw, slot_size::<T>());
+    for index in 0..vector.len() {
+        if !T::is_valid(Place::in_vector(&vector, index)?.lend(reader.space), reader) {
+            return Err(no_value(raw));
         }
-        Ok(())
-    })
+    }
+    Ok(())
+}
+
+/// The shape of a container of `T`s without keys.
+pub(super) const fn shape<T: Value>(kind: ContainerKind) -> Shape {
+    Shape { kind, text_key: false, key_size: 0, slot_size: slot_size::<T>() }
 }
 
 pub(super) fn vector_descriptor<T: Value>(kind: ContainerKind, text: String) -> Descriptor {
-    let shape = Shape { kind, text_key: false, key_size: 0, slot_size: slot_size::<T>() };
-    Descriptor { shape, owned: T::OWNED.to_vec(), order: Vec::new(), text }
+    const { assert!(Owned::fits(T::OWNED), "a value owns too much") }
+    Descriptor { shape: shape::<T>(kind), owned: Owned::words(T::OWNED), order: Vec::new(), text }
 }
 
 impl<T: Value> Container for SharedVec<T> {

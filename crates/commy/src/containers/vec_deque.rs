@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 
 use super::Container;
-use super::value::{Store, Value, take_locked, take_torn};
+use super::nested::no_value;
+use super::reader::Reader;
+use super::value::{Store, Value, store_over, store_whole, take_locked, take_torn};
 use super::vec::{slot_size, vector_descriptor};
 use super::vec_deque_guard::{VecDequeReadGuard, VecDequeWriteGuard};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
-use crate::raw::{ContainerKind, Deque, Descriptor, Image, detach, place_in_deque, release_blocks};
+use crate::raw::{ContainerKind, Deque, Descriptor, Image, Owned, OwnedPart, detach, place_in_deque, release_blocks};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Error, Result};
@@ -78,12 +80,12 @@ pub(super) fn push_in<T: Value>(
     match side {
         Side::Back => {
             let place = queue.next_back(context)?;
-            value.store(context, &place.target())?;
+            store_whole::<T>(context, value, &place.target())?;
             queue.publish_back();
         }
         Side::Front => {
             let place = queue.next_front(context)?;
-            value.store(context, &place.target())?;
+            store_whole::<T>(context, value, &place.target())?;
             queue.publish_front();
         }
     }
@@ -110,7 +112,7 @@ pub(super) fn pop_in<T: Value>(context: &mut Context, raw: &RawHeader, side: Sid
 }
 
 /// The blocks that items `from .. from + count` own.
-fn owned_in<T: Value>(queue: &Deque, from: u64, count: u64) -> Result<Vec<(u64, u64)>> {
+fn owned_in<T: Value>(queue: &Deque, from: u64, count: u64) -> Result<Vec<OwnedPart>> {
     let mut blocks = Vec::new();
     if !T::OWNED.is_empty() {
         for index in from..from + count {
@@ -154,10 +156,7 @@ pub(super) fn set_in<T: Value>(
     queue.open(context, index, 1)?;
     let place = queue.place(index)?;
     let blocks = place.owned_blocks(T::OWNED)?;
-    // Room for the blocks that come and for those that go: from here on only the heap may say no, before the slot changes.
-    context.reserve_log((blocks.len() + T::OWNED.len() + 1) as u64 * 16)?;
-    value.store(context, &place.target())?;
-    release_blocks(context, &blocks)?;
+    store_over::<T>(context, value, place, &blocks)?;
     Ok(true)
 }
 
@@ -179,7 +178,7 @@ pub(super) fn insert_in<T: Value>(
     queue.open_gap(context, index)?;
     // Storing it may fail, moving it may not: it is made in private memory first.
     let mut image = Image::<T::Repr>::zeroed();
-    value.store(context, &image.target())?;
+    store_whole::<T>(context, value, &image.target())?;
     queue.fill_gap(index, image.place())
 }
 
@@ -191,12 +190,34 @@ pub(super) fn remove_in<T: Value>(context: &mut Context, raw: &RawHeader, index:
     Ok(take_range_in(context, raw, index, 1)?.pop())
 }
 
+/// Is a queue's ring possible, and no larger than the region?
+pub(super) fn measure<T: Value>(raw: &RawHeader, reader: &Reader<'_>) -> Result<()> {
+    queue::<T>(reader.space, raw).check_shape()?;
+    reader.spend(raw.length().saturating_mul(slot_size::<T>().max(1)))
+}
+
+/// Proves that a queue may be lent.
+pub(super) fn prove_in<T: Value>(raw: &RawHeader, reader: &Reader<'_>) -> Result<()> {
+    measure::<T>(raw, reader)?;
+    let queue = queue::<T>(reader.space, raw);
+    reader.claim(raw.data_offset(), queue.body_size());
+    if T::ANY_BYTES {
+        return Ok(());
+    }
+    for index in 0..queue.len() {
+        if !T::is_valid(queue.place(index)?.lend(reader.space), reader) {
+            return Err(no_value(raw));
+        }
+    }
+    Ok(())
+}
+
 /// Shortens to `len`.
 pub(super) fn truncate_in<T: Value>(context: &mut Context, raw: &RawHeader, len: u64) -> Result<()> {
     let queue = queue::<T>(context.actor.space, raw);
     if len == 0 && raw.data_offset() != 0 {
         queue.touch(context)?;
-        return detach(context, raw, T::OWNED);
+        return detach(context, raw, &Owned::words(T::OWNED));
     }
     if len >= queue.len() {
         return Ok(());
@@ -247,19 +268,7 @@ impl<T: Value> Container for SharedVecDeque<T> {
     }
 
     fn validate(object: &Object) -> Result<()> {
-        if T::ANY_BYTES {
-            return Ok(());
-        }
-        object.validate_once(|space, raw| {
-            let queue = queue::<T>(space, raw);
-            queue.check_shape()?;
-            for index in 0..queue.len() {
-                if !T::is_valid(queue.place(index)?.lend(space)) {
-                    return Err(Error::corrupt(raw.data_offset(), "an element is not a value of its type"));
-                }
-            }
-            Ok(())
-        })
+        if T::ANY_BYTES { Ok(()) } else { Reader::prove(object, prove_in::<T>) }
     }
 
     fn read_guard<'a>(lock: ReadLock<'a>) -> VecDequeReadGuard<'a, T> {

@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::{Bound, Index, IndexMut, RangeBounds};
 
-use super::value::{Store, Value};
+use super::nested::view;
+use super::value::{Opened, Store, Value};
 use super::vec_deque::{
     Side, copies_in, insert_in, pop_in, push_in, queue, remove_in, set_in, take_range_in, truncate_in, unless_full,
 };
@@ -26,6 +27,11 @@ pub struct VecDequeWriteGuard<'a, T> {
     /// Where the next push at the back may go without a question; whatever else is done forgets it.
     tail: Option<Tail<'a>>,
     marker: PhantomData<(*mut (), T)>,
+}
+
+view! {
+    /// A `VecDeque` in a container, lent by a guard of that container.
+    VecDequeRef, [T: Value], VecDequeIter, T::Ref<'a>
 }
 
 /// Iterator over lent values, from the front to the back.
@@ -68,11 +74,11 @@ impl<T: Value> DoubleEndedIterator for VecDequeIter<'_, T> {
 
 impl<T: Value> ExactSizeIterator for VecDequeIter<'_, T> {}
 
-/// What both guards can do.
+/// What guards and views can do.
 macro_rules! lend {
-    ($guard:ident) => {
+    ($guard:ident, $life:lifetime) => {
         impl<'a, T: Value> $guard<'a, T> {
-            fn queue(&self) -> Deque<'_> {
+            fn queue(&self) -> Deque<'a> {
                 queue::<T>(self.lock.space(), self.lock.raw())
             }
 
@@ -90,7 +96,7 @@ macro_rules! lend {
 
             /// The value at `index`.
             #[must_use]
-            pub fn get(&self, index: usize) -> Option<T::Ref<'_>> {
+            pub fn get(&self, index: usize) -> Option<T::Ref<$life>> {
                 let queue = self.queue();
                 if index as u64 >= queue.len() {
                     return None;
@@ -107,19 +113,19 @@ macro_rules! lend {
 
             /// The first value.
             #[must_use]
-            pub fn front(&self) -> Option<T::Ref<'_>> {
+            pub fn front(&self) -> Option<T::Ref<$life>> {
                 self.get(0)
             }
 
             /// The last value.
             #[must_use]
-            pub fn back(&self) -> Option<T::Ref<'_>> {
+            pub fn back(&self) -> Option<T::Ref<$life>> {
                 self.get(self.len().checked_sub(1)?)
             }
 
             /// All values, in order.
             #[must_use]
-            pub fn iter(&self) -> VecDequeIter<'_, T> {
+            pub fn iter(&self) -> VecDequeIter<$life, T> {
                 let queue = self.queue();
                 // A damaged queue shows as an empty one rather than as a wild read.
                 let end = if queue.check_shape().is_ok() { queue.len() } else { 0 };
@@ -137,10 +143,10 @@ macro_rules! lend {
             }
         }
 
-        impl<T: Plain> $guard<'_, T> {
+        impl<'a, T: Plain> $guard<'a, T> {
             /// The values in two rows: the second one continues the first.
             #[must_use]
-            pub fn as_slices(&self) -> (&[T], &[T]) {
+            pub fn as_slices(&self) -> (&$life [T], &$life [T]) {
                 self.queue().lend_slices().unwrap_or_default()
             }
         }
@@ -175,8 +181,9 @@ macro_rules! lend {
         }
     };
 }
-lend!(VecDequeReadGuard);
-lend!(VecDequeWriteGuard);
+lend!(VecDequeReadGuard, '_);
+lend!(VecDequeWriteGuard, '_);
+lend!(VecDequeRef, 'a);
 
 impl<'a, T: Value> VecDequeReadGuard<'a, T> {
     pub(super) fn new(lock: ReadLock<'a>) -> Self {
@@ -459,7 +466,24 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
         Ok(())
     }
 
-    /// Undoes everything that was done through this guard.
+    /// The value at `index`, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn get_mut(&mut self, index: usize) -> Result<Option<T::Mut<'_>>> {
+        let (space, raw) = self.other();
+        let (queue, index) = (queue::<T>(space, raw), index as u64);
+        if index >= queue.len() {
+            return Ok(None);
+        }
+        if !T::LOGS_ITSELF {
+            self.lock.with(|context| queue.open(context, index, 1))?;
+        }
+        Ok(Some(T::lend_mut(Opened::new(&self.lock, queue.place(index)?))))
+    }
+
+    /// Undoes everything that was done through this guard, or, if it lends a value of another container, through the
+    /// guard of that.
     pub fn rollback(self) {
         self.lock.doom();
     }
@@ -526,20 +550,6 @@ impl<T: Plain> VecDequeWriteGuard<'_, T> {
     pub fn iter_mut(&mut self) -> Result<impl DoubleEndedIterator<Item = &mut T>> {
         let (first, second) = self.try_as_mut_slices()?;
         Ok(first.iter_mut().chain(second))
-    }
-
-    /// The value at `index`, to be changed in place.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn get_mut(&mut self, index: usize) -> Result<Option<&mut T>> {
-        let (space, raw) = self.other();
-        let queue = queue::<T>(space, raw);
-        if index as u64 >= queue.len() {
-            return Ok(None);
-        }
-        self.lock.with(|context| queue.open(context, index as u64, 1))?;
-        Ok(Some(queue.place(index as u64)?.lend_mut()))
     }
 }
 

@@ -5,7 +5,8 @@ use std::ops::{
     Deref, DerefMut, Index, IndexMut, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive,
 };
 
-use super::value::{Store, Value, take_locked};
+use super::nested::view;
+use super::value::{Opened, Store, Value, take_locked};
 use super::vec::{pop_in, push_in, set_in, slot_size, truncate_in};
 use crate::engine::{ReadLock, WriteLock};
 use crate::raw::{Place, Tail, Vector, release_blocks};
@@ -25,6 +26,11 @@ pub struct VecWriteGuard<'a, T> {
     /// Where the next push may go without a question; whatever else is done forgets it.
     tail: Option<Tail<'a>>,
     marker: PhantomData<(*mut (), T)>,
+}
+
+view! {
+    /// A `Vec` in a container, lent by a guard of that container.
+    VecRef, [T: Value], VecIter, T::Ref<'a>
 }
 
 /// Iterator over lent values.
@@ -67,11 +73,11 @@ impl<T: Value> DoubleEndedIterator for VecIter<'_, T> {
 
 impl<T: Value> ExactSizeIterator for VecIter<'_, T> {}
 
-/// What both guards can do.
+/// What guards and views can do.
 macro_rules! lend {
-    ($guard:ident) => {
+    ($guard:ident, $life:lifetime) => {
         impl<'a, T: Value> $guard<'a, T> {
-            fn vector(&self) -> Vector<'_> {
+            fn vector(&self) -> Vector<'a> {
                 Vector::new(self.lock.space(), self.lock.raw(), slot_size::<T>())
             }
 
@@ -89,7 +95,7 @@ macro_rules! lend {
 
             /// The value at `index`.
             #[must_use]
-            pub fn get(&self, index: usize) -> Option<T::Ref<'_>> {
+            pub fn get(&self, index: usize) -> Option<T::Ref<$life>> {
                 let vector = self.vector();
                 if index as u64 >= vector.len() {
                     return None;
@@ -100,19 +106,19 @@ macro_rules! lend {
 
             /// The first value.
             #[must_use]
-            pub fn first(&self) -> Option<T::Ref<'_>> {
+            pub fn first(&self) -> Option<T::Ref<$life>> {
                 self.get(0)
             }
 
             /// The last value.
             #[must_use]
-            pub fn last(&self) -> Option<T::Ref<'_>> {
+            pub fn last(&self) -> Option<T::Ref<$life>> {
                 self.get(self.len().checked_sub(1)?)
             }
 
             /// All values, in order.
             #[must_use]
-            pub fn iter(&self) -> VecIter<'_, T> {
+            pub fn iter(&self) -> VecIter<$life, T> {
                 let vector = self.vector();
                 // A damaged length shows as an empty vector rather than as a wild read.
                 let end = if vector.slots(0, vector.len()).is_ok() { vector.len() } else { 0 };
@@ -141,9 +147,12 @@ macro_rules! lend {
             }
         }
 
-        impl<T: Plain + std::fmt::Debug> std::fmt::Debug for $guard<'_, T> {
+        impl<T: Value> std::fmt::Debug for $guard<'_, T>
+        where
+            for<'r> T::Ref<'r>: std::fmt::Debug,
+        {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_list().entries(self.deref()).finish()
+                f.debug_list().entries(self.iter()).finish()
             }
         }
 
@@ -157,8 +166,9 @@ macro_rules! lend {
         }
     };
 }
-lend!(VecReadGuard);
-lend!(VecWriteGuard);
+lend!(VecReadGuard, '_);
+lend!(VecWriteGuard, '_);
+lend!(VecRef, 'a);
 
 impl<'a, T: Value> VecReadGuard<'a, T> {
     pub(super) fn new(lock: ReadLock<'a>) -> Self {
@@ -344,7 +354,24 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
         Ok(())
     }
 
-    /// Undoes everything that was done through this guard.
+    /// The value at `index`, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn get_mut(&mut self, index: usize) -> Result<Option<T::Mut<'_>>> {
+        self.other();
+        let (vector, index) = (self.vector(), index as u64);
+        if index >= vector.len() {
+            return Ok(None);
+        }
+        if !T::LOGS_ITSELF {
+            self.lock.with(|context| vector.open_one(context, index))?;
+        }
+        Ok(Some(T::lend_mut(Opened::new(&self.lock, Place::in_vector(&vector, index)?))))
+    }
+
+    /// Undoes everything that was done through this guard, or, if it lends a value of another container, through the
+    /// guard of that.
     pub fn rollback(self) {
         self.lock.doom();
     }
@@ -369,20 +396,6 @@ impl<T: Plain> VecWriteGuard<'_, T> {
         let vector = self.vector();
         self.lock.with(|context| vector.open_from(context, 0))?;
         self.vector().lend_slice_mut()
-    }
-
-    /// The value at `index`, to be changed in place.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
-    pub fn get_mut(&mut self, index: usize) -> Result<Option<&mut T>> {
-        self.other();
-        let vector = self.vector();
-        if index as u64 >= vector.len() {
-            return Ok(None);
-        }
-        self.lock.with(|context| vector.open_one(context, index as u64))?;
-        Ok(Some(Place::in_vector(&self.vector(), index as u64)?.lend_mut()))
     }
 }
 

@@ -10,8 +10,8 @@ use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
 use crate::process::Identity;
 use crate::raw::{
-    ContainerKind, Content, Descriptor, Shape, SlotMut, Table, TableView, TreeLayout, copy_out_content, hash_bytes,
-    same_content,
+    ContainerKind, Content, Descriptor, Owned, Shape, SlotMut, Table, TableView, TreeLayout, copy_out_content,
+    hash_bytes, same_content,
 };
 use crate::region::layout::*;
 use crate::region::{Space, load_u64};
@@ -23,7 +23,12 @@ const MAX_NAME: usize = 255;
 
 fn directory_descriptor() -> Descriptor {
     let shape = Shape { kind: ContainerKind::HashMap, text_key: true, key_size: 16, slot_size: ENTRY };
-    Descriptor { shape, owned: vec![0], order: Vec::new(), text: "SharedHashMap<String, u64>".into() }
+    Descriptor {
+        shape,
+        owned: Owned::words(&[Owned::Text { at: 0 }]),
+        order: Vec::new(),
+        text: "SharedHashMap<String, u64>".into(),
+    }
 }
 
 /// The directory of a region.

@@ -216,7 +216,7 @@ impl Object {
         let guard = GuardContext::begin(lane)?;
         guard.with(|context| lock_first(&self.attachment, lane, context, self.header()))?;
         self.check_generation()?;
-        Ok(WriteLock { header: self.header(), space: self.space(), session: Session::Own(guard) })
+        Ok(WriteLock { raw: &self.header().raw, space: self.space(), session: Session::Own(guard) })
     }
 
     /// Publishes a read.
@@ -543,13 +543,18 @@ impl Drop for GuardContext<'_> {
 /// Whose context a write lock belongs to.
 enum Session<'a> {
     Own(GuardContext<'a>),
-    Transaction { guard: &'a GuardContext<'a>, _borrow: Borrow<'a> },
+    /// Of a container inside one that is locked.
+    Nested(&'a GuardContext<'a>),
+    Transaction {
+        guard: &'a GuardContext<'a>,
+        _borrow: Borrow<'a>,
+    },
 }
 
 /// An object that only we may change. Dropping it commits, unless it is a transaction's.
 #[doc(hidden)]
 pub struct WriteLock<'a> {
-    header: &'a ObjectHeader,
+    raw: &'a RawHeader,
     space: &'a Space,
     session: Session<'a>,
 }
@@ -561,20 +566,25 @@ impl<'a> WriteLock<'a> {
         guard: &'a GuardContext<'a>,
         borrow: Borrow<'a>,
     ) -> WriteLock<'a> {
-        WriteLock { header, space, session: Session::Transaction { guard, _borrow: borrow } }
+        WriteLock { raw: &header.raw, space, session: Session::Transaction { guard, _borrow: borrow } }
+    }
+
+    /// A container that stands in a slot of this one. What is done to it belongs to the same change.
+    pub(crate) fn nested(&'a self, raw: &'a RawHeader) -> WriteLock<'a> {
+        WriteLock { raw, space: self.space, session: Session::Nested(self.guard()) }
     }
 
     #[inline(always)]
     fn guard(&self) -> &GuardContext<'a> {
         match &self.session {
             Session::Own(guard) => guard,
-            Session::Transaction { guard, .. } => guard,
+            Session::Nested(guard) | Session::Transaction { guard, .. } => guard,
         }
     }
 
     #[inline(always)]
     pub(crate) fn raw(&self) -> &'a RawHeader {
-        &self.header.raw
+        self.raw
     }
 
     #[inline(always)]

@@ -84,6 +84,23 @@ impl Context {
         }
     }
 
+    /// Runs a step that builds something in fresh blocks that nothing refers to yet. If it fails, the blocks return.
+    ///
+    /// # Errors
+    /// Those of `build`; nothing has changed then, or the context can only be rolled back (and says so).
+    #[inline(always)]
+    pub(crate) fn whole<R>(&mut self, build: impl FnOnce(&mut Context) -> Result<R>) -> Result<R> {
+        let mark = self.mark();
+        let built = build(self);
+        if built.is_err()
+            && let Err(error) = self.cancel_to(&mark)
+        {
+            self.doomed = true;
+            return Err(error);
+        }
+        built
+    }
+
     /// Records the present bytes at `offset .. offset + len`.
     #[inline(always)]
     pub(crate) fn save(&mut self, offset: u64, len: u64) -> Result<()> {

@@ -89,6 +89,17 @@ pub struct Context {
     saved: [(u64, u64); SAVED],
 }
 
+/// A place in the log of a context.
+pub(crate) struct Mark {
+    start: *mut u8,
+    at: *mut u8,
+    end: *mut u8,
+    bias: u64,
+    left_at: u64,
+    chunk_block: u64,
+    cursor: u64,
+}
+
 /// Places remembered as saved.
 const SAVED: usize = 16;
 
@@ -410,6 +421,51 @@ impl Context {
         let (space, lane, index) = (self.space, self.lane, self.index);
         inflight::push_and_drop_record(space, lane, index, class, block, || self.store(Phase::Active))?;
         Ok(true)
+    }
+
+    /// Where the log stands now.
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> Mark {
+        let Context { start, at, end, bias, left_at, chunk_block, .. } = *self;
+        Mark { start, at, end, bias, left_at, chunk_block, cursor: self.resting() }
+    }
+
+    /// Takes back what was recorded since `mark`: something was being built in fresh blocks that nothing refers to, and
+    /// cannot be completed. The blocks return to their lists, newest first.
+    ///
+    /// # Crash
+    /// What is left of the records is undone with the context.
+    #[cold]
+    pub(crate) fn cancel_to(&mut self, mark: &Mark) -> Result<()> {
+        let log = Log::new(*self.actor, self.index);
+        let chunks = log.chunks()?;
+        let mut cursor = self.resting();
+        while cursor > mark.cursor
+            && let Some(record) = log.below(&chunks, cursor)?
+        {
+            let drop = || self.state.put(pack::context(record.below, Phase::Active as u64));
+            match record.kind {
+                Kind::Alloc => {
+                    let class = usize::from(record.flags);
+                    inflight::push_and_drop_record(self.space, self.lane, self.index, class, record.offset, drop)?;
+                }
+                // A block that was taken and let go again since.
+                Kind::Free | Kind::Raze => drop(),
+                Kind::Held | Kind::Save | Kind::Retire => {
+                    self.doomed = true;
+                    return Err(Error::RolledBack);
+                }
+            }
+            crash_point!("cancel: a record gone");
+            cursor = record.below;
+        }
+        let Mark { start, at, end, bias, left_at, chunk_block, .. } = *mark;
+        (self.start, self.at, self.end) = (start, at, end);
+        (self.bias, self.left_at, self.chunk_block) = (bias, left_at, chunk_block);
+        if cursor == 0 {
+            self.store(Phase::Idle);
+        }
+        Ok(())
     }
 
     /// The commit point, then versions, words and wakes. True: records are left that `finish` must pop.

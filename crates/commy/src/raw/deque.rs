@@ -68,6 +68,11 @@ impl<'a> Deque<'a> {
         limit != 0 && self.len().saturating_add(more) > limit
     }
 
+    /// Bytes of its body.
+    pub(crate) fn body_size(&self) -> u64 {
+        self.capacity().saturating_mul(self.slot_size)
+    }
+
     fn stride(&self) -> u64 {
         self.slot_size.max(1)
     }

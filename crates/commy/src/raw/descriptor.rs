@@ -2,17 +2,17 @@
 //!
 //! ```text
 //! 0 text_len:u32  4 owned_count:u16  6 order_count:u16  8 shape:u64
-//! 16.. owned[owned_count]:u32 {offset:24 | kind:8}, order[order_count]:u32 {offset:16 | width:8 | kind:8}, padded to 8
+//! 16.. owned[owned_count]:u32 (see `owned`), order[order_count]:u32 {offset:16 | width:8 | kind:8}, padded to 8
 //! then the schema, UTF-8
 //! ```
 //! `order` tells of a tree how its keys are compared: field by field, the first that differs decides.
 
+use super::owned;
 use super::shape::Shape;
 use crate::region::{Space, copy_out};
 use crate::{Error, Result};
 
-/// At most this many owning fields in one slot, this long a schema.
-const MAX_OWNED: usize = 256;
+/// A schema is at most this long.
 const MAX_TEXT: usize = 1 << 20;
 /// At most this many fields that a key is compared by.
 pub(crate) const MAX_ORDER: usize = 256;
@@ -22,7 +22,7 @@ pub(crate) const MAX_ORDER: usize = 256;
 #[doc(hidden)]
 pub struct Descriptor {
     pub(crate) shape: Shape,
-    /// Offsets, inside a slot, of the strings it owns.
+    /// What a slot owns (`Owned::words`).
     pub(crate) owned: Vec<u32>,
     /// How keys are ordered (`OrderField::pack`); empty unless the keys are.
     pub(crate) order: Vec<u32>,
@@ -71,10 +71,7 @@ impl Descriptor {
         bytes.extend_from_slice(&(self.text.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&(self.owned.len() as u32 | (self.order.len() as u32) << 16).to_le_bytes());
         bytes.extend_from_slice(&self.shape.pack().to_le_bytes());
-        for offset in &self.owned {
-            bytes.extend_from_slice(&(offset << 8 | 1).to_le_bytes());
-        }
-        self.order.iter().for_each(|field| bytes.extend_from_slice(&field.to_le_bytes()));
+        self.owned.iter().chain(&self.order).for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
         bytes.resize(bytes.len().next_multiple_of(8), 0);
         bytes.extend_from_slice(self.text.as_bytes());
         bytes
@@ -90,20 +87,13 @@ impl Descriptor {
         let (owned_count, order_count) = (counts & 0xffff, counts >> 16);
         let shape = u64::from(half(8)?) | u64::from(half(12)?) << 32;
         let shape = Shape::unpack(shape, offset)?;
-        if owned_count > MAX_OWNED || order_count > MAX_ORDER || text_len > MAX_TEXT {
+        if owned_count > owned::MAX_WORDS || order_count > MAX_ORDER || text_len > MAX_TEXT {
             return Err(wrong());
         }
-        let mut owned = Vec::new();
-        for index in 0..owned_count {
-            let entry = half(16 + index * 4)?;
-            let at = entry >> 8;
-            if entry & 0xff != 1 || u64::from(at) + 16 > shape.slot_size || !at.is_multiple_of(8) {
-                return Err(wrong());
-            }
-            owned.push(at);
-        }
-        let fields = owned_count..owned_count + order_count;
-        let order = fields.map(|index| half(16 + index * 4)).collect::<Result<Vec<u32>>>()?;
+        let words = |from: usize, to: usize| (from..to).map(|index| half(16 + index * 4)).collect::<Result<Vec<u32>>>();
+        let owned = words(0, owned_count)?;
+        owned::check(&owned, shape.slot_size, offset)?;
+        let order = words(owned_count, owned_count + order_count)?;
         let start = (16 + (owned_count + order_count) * 4).next_multiple_of(8);
         let text = bytes.get(start..start + text_len).ok_or_else(wrong)?;
         let text = std::str::from_utf8(text).map_err(|_| wrong())?;
@@ -113,7 +103,7 @@ impl Descriptor {
 
 /// Reads the descriptor block of `len` bytes at `block`; it may be changing meanwhile (the caller validates).
 pub(crate) fn read_descriptor(space: &Space, block: u64, len: u64) -> Result<Descriptor> {
-    if len > (MAX_TEXT + 8 * MAX_OWNED + 4 * MAX_ORDER) as u64 {
+    if len > (MAX_TEXT + 4 * owned::MAX_WORDS + 4 * MAX_ORDER) as u64 {
         return Err(Error::corrupt(block, "an object's descriptor is too long"));
     }
     let source = space.resolve(block, len)?;
@@ -135,7 +125,8 @@ mod tests {
         OrderField::Text.append(0, &mut order);
         (16..19).for_each(|at| OrderField::Unsigned(1).append(at, &mut order));
         assert_eq!(order, [16 << 8 | 3, 16 << 16 | 3 << 8 | 4]);
-        let descriptor = Descriptor { shape, owned: vec![0, 24], order, text: "SharedHashMap<String, …>".into() };
+        let descriptor =
+            Descriptor { shape, owned: vec![1, 24 << 8 | 1], order, text: "SharedHashMap<String, …>".into() };
         let bytes = descriptor.encode();
         assert_eq!(Descriptor::decode(&bytes, 0).unwrap(), descriptor);
         for bit in 0..bytes.len() * 8 {

@@ -1,26 +1,27 @@
 //! What comes after the commit or the undo: blocks go back to the lane's lists, detached containers are taken apart,
 //! records are popped from the top. Never waits, never fails for lack of room; whoever owns the lane may do it.
 
+use super::bytes::Content;
 use super::counter::release_segments;
 use super::deque::whole_run;
+use super::owned::{self, Field};
 use super::shape::{ContainerKind, Shape};
-use super::table::{TABLE_GROUP, TableView, owned_block};
-use super::tree::{RAZE_STACK, TreeLayout, detach_tree, raze_tree, release_leaf};
+use super::table::{TABLE_GROUP, TableView};
+use super::tree::{TreeLayout, raze_tree, release_leaf};
 use crate::crash::crash_point;
 use crate::heap::{block_size, class_for, trim};
 use crate::journal::{self, Context, HEAD_SIZE, Inner, Kind, Log, Phase, RUN_CLASS, Record, SPILL_CLASS};
 use crate::process::Actor;
 use crate::region::layout::*;
 use crate::{Error, Result};
+use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 
-/// A Raze payload: raw header image, how many owned strings have been dealt with (u64), then the offsets of a slot's
-/// owned strings (u32 each). Of a tree, `RAZE_STACK` words stand before the offsets, and the progress is how many of them
-/// are in use. It is complete: the object itself may be removed by somebody meanwhile.
-const RAZE_HEAD: usize = RAW_SIZE as usize + 8;
+/// A Raze payload: the raw header as it was, then what each slot owns (`owned`). It is complete: the object itself may be
+/// removed by somebody meanwhile.
+const RAZE_HEAD: usize = RAW_SIZE as usize;
 
-/// Empties a container: its blocks go at commit. `owned`: where in a slot the strings are that it owns. Fails before
-/// anything changes.
+/// Empties a container: its blocks go at commit. `owned`: what its slots own. Fails before anything changes.
 pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> Result<()> {
     let offset = context.actor.space.offset_of(raw);
     let shape = Shape::of(raw, offset)?;
@@ -28,23 +29,7 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     if shape.kind == ContainerKind::Counter {
         release_segments(context, raw)?;
     }
-    let stack = if shape.kind.is_tree() { RAZE_STACK * 8 } else { 0 };
-    context.reserve_log((RAZE_HEAD + stack + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
-    let (data, size) = (raw.data.peek(), data_size(raw, &shape));
-    if data != 0 && shape.kind.is_tree() && owned.is_empty() && raw.capacity.peek() == 1 {
-        release_leaf(context, raw, &TreeLayout::of(&shape));
-    } else if data != 0 && (shape.kind.is_tree() || !owned.is_empty() && raw.len.peek() != 0) {
-        let words = [&raw.stamp, &raw.low_water, &raw.shape, &raw.data, &raw.len, &raw.capacity, &raw.aux0, &raw.aux1];
-        let mut image: Vec<u8> = words.iter().flat_map(|word| word.peek().to_le_bytes()).collect();
-        image.extend_from_slice(&0u64.to_le_bytes());
-        if shape.kind.is_tree() {
-            detach_tree(raw, &mut image);
-        }
-        image.extend(owned.iter().flat_map(|offset| offset.to_le_bytes()));
-        context.append_raze(data, &image);
-    } else if data != 0 {
-        context.release(size, data);
-    }
+    release_container(context, raw, owned)?;
     crash_point!("detach: recorded, header not changed");
     raw.data.put(0);
     raw.len.put(0);
@@ -56,6 +41,27 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     // Nothing of the old data is reachable any more.
     raw.low_water.put(0);
     crash_point!("detach: done");
+    Ok(())
+}
+
+/// Lets go at commit what a container has, whose header nobody will look at again. Fails before anything is recorded.
+pub(super) fn release_container(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> Result<()> {
+    let data = raw.data.peek();
+    let shape = Shape::of(raw, data)?;
+    context.reserve_log((RAZE_HEAD + owned.len() * 4).next_multiple_of(8) as u64 + HEAD_SIZE)?;
+    if data == 0 {
+        return Ok(());
+    }
+    let is_tree = shape.kind.is_tree();
+    if is_tree && owned.is_empty() && raw.capacity.peek() == 1 {
+        release_leaf(context, raw, &TreeLayout::of(&shape));
+    } else if is_tree || !owned.is_empty() && raw.len.peek() != 0 {
+        let mut image: Vec<u8> = raw.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        image.extend(owned.iter().flat_map(|word| word.to_le_bytes()));
+        context.append_raze(data, &image);
+    } else {
+        context.release(data_size(raw, &shape), data);
+    }
     Ok(())
 }
 
@@ -120,56 +126,131 @@ pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
     Ok(())
 }
 
-/// Takes a detached container apart: each string's block and the progress behind it move in one inner step, so a kill
-/// between two strings neither loses nor doubles one.
+/// A slot that owns something has twice so many bytes at least; the other half is for the ways through trees.
+const LEAST_SLOT: u64 = 8;
+
+/// The store that becomes true together with a container's last block going back.
+pub(super) type Done<'d> = (&'d AtomicU64, u64);
+
+/// Taking apart what one record names.
+pub(super) struct Work<'a> {
+    pub(super) actor: &'a Actor<'a>,
+    /// Slots that may still be looked at: no more fit into the region, whatever a damaged one says.
+    left: Cell<u64>,
+}
+
+impl Work<'_> {
+    /// One more slot or node is looked at.
+    pub(super) fn step(&self) -> Result<()> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or(Error::corrupt(0, "a detached container has more slots than the region"))?);
+        Ok(())
+    }
+}
+
+/// Takes a detached container apart, and what its slots own, from the last slot to the first. Whatever has gone back is
+/// no longer named by what is left: a kill between two steps neither loses nor doubles a block, and who comes after it
+/// begins anew with what is there.
 fn raze(actor: &Actor, index: usize, record: &Record) -> Result<()> {
     let len = record.len as usize;
-    let malformed = || Error::corrupt(record.offset, "a record of a detached container is malformed");
     if len < RAZE_HEAD || !len.is_multiple_of(4) {
-        return Err(malformed());
+        return Err(Error::corrupt(record.offset, "a record of a detached container is malformed"));
     }
-    // SAFETY: the payload lies in our own log, 8-aligned, as long as was just checked; atomics only.
-    let (raw, progress) =
-        unsafe { (&*record.payload.cast::<RawHeader>(), &*record.payload.add(RAW_SIZE as usize).cast::<AtomicU64>()) };
-    let shape = Shape::of(raw, record.offset)?;
-    let stack = if shape.kind.is_tree() { RAZE_STACK } else { 0 };
-    let owned = len.checked_sub(RAZE_HEAD + stack * 8).ok_or_else(malformed)?;
-    // SAFETY: as above.
-    let (stack, owned) = unsafe {
-        let rest = record.payload.add(RAZE_HEAD);
-        let offsets = rest.add(stack * 8).cast::<u32>();
-        (std::slice::from_raw_parts(rest.cast::<AtomicU64>(), stack), std::slice::from_raw_parts(offsets, owned / 4))
+    // SAFETY: the payload lies in our own log, 8-aligned, as long as was just checked; the header is atomics only, and
+    // the words behind it are not written any more.
+    let (raw, owned) = unsafe {
+        let words = record.payload.add(RAZE_HEAD).cast::<u32>();
+        (&*record.payload.cast::<RawHeader>(), std::slice::from_raw_parts(words, (len - RAZE_HEAD) / 4))
     };
-    if owned.iter().any(|at| u64::from(*at) + 16 > shape.slot_size) {
-        return Err(malformed());
-    }
-    if shape.kind.is_tree() {
-        let state = &actor.lane.contexts[index].state;
-        let popped = pack::context(record.below, pack::phase(state.peek()));
-        let last = |inner: &mut Inner| inner.set(state, popped);
-        let levels = raw.capacity.peek();
-        return raze_tree(actor, &TreeLayout::of(&shape), levels, (progress, stack), owned, last);
-    }
-    if owned.is_empty() {
-        return Err(malformed());
-    }
-    let view = Detached::new(actor, raw, &shape)?;
-    let fields = owned.len() as u64;
-    let total = view.slots().checked_mul(fields).ok_or(Error::corrupt(record.offset, "a container is too large"))?;
-    for number in progress.peek()..total {
-        let Some(slot) = view.slot(number / fields) else { continue };
-        let Some((block, len)) = owned_block(slot, owned[(number % fields) as usize])? else { continue };
-        let class = class_for(len);
-        give(actor, class, block, |inner| inner.set(progress, number + 1))?;
-        crash_point!("raze: a string returned");
-        trim(actor, class)?;
-    }
-    // The body last, together with the record.
-    let class = class_for(data_size(raw, &shape));
+    let shape = Shape::of(raw, record.offset)?;
+    owned::check(owned, shape.slot_size, record.offset)?;
     let state = &actor.lane.contexts[index].state;
     let popped = pack::context(record.below, pack::phase(state.peek()));
-    give(actor, class, raw.data.peek(), |inner| inner.set(state, popped))?;
-    trim(actor, class)
+    let left = Cell::new(actor.space.committed_pages()? * (PAGE / LEAST_SLOT));
+    take_apart(&Work { actor, left }, raw, &shape, owned, (state, popped))
+}
+
+/// Gives back what a container's slots own, then its body, together with which `done` becomes true. `owned` has been
+/// checked; it bounds how deep this goes.
+fn take_apart(work: &Work<'_>, raw: &RawHeader, shape: &Shape, owned: &[u32], done: Done<'_>) -> Result<()> {
+    if shape.kind.is_tree() {
+        return raze_tree(work, raw, &TreeLayout::of(shape), owned, done);
+    }
+    if !owned.is_empty() && raw.len.peek() != 0 {
+        empty_slots(work, raw, shape, owned)?;
+        // From here on nobody looks into the body again.
+        raw.len.put(0);
+        crash_point!("raze: slots empty, body not returned");
+    }
+    let class = class_for(data_size(raw, shape));
+    give(work.actor, class, raw.data.peek(), |inner| inner.set(done.0, done.1))?;
+    crash_point!("raze: a body returned");
+    trim(work.actor, class)
+}
+
+/// Gives back what the slots of an array, a ring or a table own.
+fn empty_slots(work: &Work<'_>, raw: &RawHeader, shape: &Shape, owned: &[u32]) -> Result<()> {
+    let (data, size) = (raw.data.peek(), shape.slot_size);
+    let wrong = || Error::corrupt(data, "a detached container is impossible");
+    if shape.kind.is_table() {
+        let view = TableView::read(work.actor.space, raw, size)?.ok_or_else(wrong)?;
+        for group in 0..view.groups() {
+            let mut left = view.full_slots(group);
+            while left != 0 {
+                let slot = work.actor.space.offset_of_address(view.slot_at(group, left.trailing_zeros()));
+                left &= left - 1;
+                empty_slot(work, owned, &|at| slot + at)?;
+            }
+        }
+        return Ok(());
+    }
+    let (capacity, first) = (raw.capacity.peek(), raw.aux0.peek());
+    let is_ring = shape.kind == ContainerKind::VecDeque;
+    if raw.len.peek() > capacity || is_ring && !capacity.is_power_of_two() {
+        return Err(wrong());
+    }
+    work.actor.space.resolve(data, capacity.checked_mul(size).ok_or_else(wrong)?)?;
+    while let Some(last) = raw.len.peek().checked_sub(1) {
+        let number = if is_ring { first.wrapping_add(last) & (capacity - 1) } else { last };
+        let slot = data + number * size;
+        empty_slot(work, owned, &|at| slot + at)?;
+        raw.len.put(last);
+        crash_point!("raze: a slot done");
+    }
+    Ok(())
+}
+
+/// Gives back what one slot owns; `place` says where its byte `at` is.
+pub(super) fn empty_slot(work: &Work<'_>, owned: &[u32], place: &dyn Fn(u64) -> u64) -> Result<()> {
+    work.step()?;
+    for field in owned::fields(owned) {
+        match field {
+            Field::Text { at } => drop_string(work, place(at))?,
+            Field::Nested { at, shape, fields } => {
+                let header: &RawHeader = work.actor.space.get(place(at))?;
+                if header.data.peek() != 0 {
+                    take_apart(work, header, &shape, fields, (&header.data, 0))?;
+                }
+            }
+            Field::When { at, value, fields } => {
+                let tag = work.actor.space.get::<AtomicU64>(place(at & !7))?.peek();
+                if (tag >> (at % 8 * 8)) as u32 == value {
+                    empty_slot(work, fields, place)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Gives the block of a string back and empties the string, in one step.
+pub(super) fn drop_string(work: &Work<'_>, at: u64) -> Result<()> {
+    let words = [work.actor.space.get::<AtomicU64>(at)?, work.actor.space.get::<AtomicU64>(at + 8)?];
+    let Some((block, len)) = Content::of(words.map(|word| word.peek()))?.block() else { return Ok(()) };
+    let class = class_for(len);
+    give(work.actor, class, block, |inner| inner.set(words[1], 0))?;
+    crash_point!("raze: a string returned");
+    trim(work.actor, class)
 }
 
 /// Puts a block on the lane's list together with whatever else `with` changes.
@@ -183,59 +264,4 @@ pub(super) fn give(actor: &Actor, class: usize, block: u64, with: impl FnOnce(&m
     inner.set(list, pack::list(block, pack::list_count(head) + 1))?;
     inner.commit();
     Ok(())
-}
-
-/// The slots of a detached container.
-enum Detached<'a> {
-    Array { first: *mut u8, len: u64, slot_size: u64 },
-    Ring { body: *mut u8, head: u64, mask: u64, len: u64, slot_size: u64 },
-    Table(TableView, std::marker::PhantomData<&'a ()>),
-}
-
-impl<'a> Detached<'a> {
-    fn new(actor: &Actor<'a>, raw: &RawHeader, shape: &Shape) -> Result<Detached<'a>> {
-        if shape.kind.is_table() {
-            let view = TableView::read(actor.space, raw, shape.slot_size)?;
-            let view = view.ok_or(Error::corrupt(raw.data.peek(), "a detached table is empty"))?;
-            return Ok(Detached::Table(view, std::marker::PhantomData));
-        }
-        let len = raw.len.peek();
-        let bytes = len.checked_mul(shape.slot_size).ok_or(Error::corrupt(0, "a container is too large"))?;
-        if shape.kind == ContainerKind::VecDeque {
-            let (capacity, head) = (raw.capacity.peek(), raw.aux0.peek());
-            let wrong = || Error::corrupt(raw.data.peek(), "a detached queue is impossible");
-            if !capacity.is_power_of_two() || len > capacity {
-                return Err(wrong());
-            }
-            let size = capacity.checked_mul(shape.slot_size).ok_or_else(wrong)?;
-            let body = actor.space.resolve(raw.data.peek(), size)?;
-            return Ok(Detached::Ring { body, head, mask: capacity - 1, len, slot_size: shape.slot_size });
-        }
-        let first = actor.space.resolve(raw.data.peek(), bytes)?;
-        Ok(Detached::Array { first, len, slot_size: shape.slot_size })
-    }
-
-    fn slots(&self) -> u64 {
-        match self {
-            Detached::Array { len, .. } | Detached::Ring { len, .. } => *len,
-            Detached::Table(view, _) => view.slots(),
-        }
-    }
-
-    /// Slot `number`, if it holds a value.
-    fn slot(&self, number: u64) -> Option<*const u8> {
-        match self {
-            // SAFETY: R1: number < len, all of which was resolved.
-            Detached::Array { first, slot_size, .. } => Some(unsafe { first.add((number * slot_size) as usize) }),
-            Detached::Ring { body, head, mask, slot_size, .. } => {
-                let place = head.wrapping_add(number) & mask;
-                // SAFETY: R1: place <= mask, and all slots were resolved.
-                Some(unsafe { body.add((place * slot_size) as usize) }.cast_const())
-            }
-            Detached::Table(view, _) => {
-                let (group, index) = (number / TABLE_GROUP, (number % TABLE_GROUP) as u32);
-                (view.full_slots(group) >> index & 1 == 1).then(|| view.slot_at(group, index).cast_const())
-            }
-        }
-    }
 }

@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 use std::mem::MaybeUninit;
 
 use super::bytes::{compare_content, same_content};
+use super::finish::release_container;
+use super::owned::Owned;
 use super::slot::{Slot, SlotMut};
 use super::table::{FoundSlot, TableView, owned_block};
 use super::vector::Vector;
@@ -131,6 +133,13 @@ impl Place {
         unsafe { SlotMut::new(self.at) }
     }
 
+    /// Writes the bytes of a value that was made elsewhere.
+    #[inline(always)]
+    pub(crate) fn fill<R: Copy>(self, image: &Image<R>) {
+        // SAFETY: PL, W1: the slot has the size of its `R`.
+        unsafe { std::ptr::copy_nonoverlapping(image.address(), self.at, size_of::<R>()) };
+    }
+
     /// A plain value that may be changed in place; its old bytes are logged.
     #[inline(always)]
     pub(crate) fn lend_mut<'a, T: Plain>(self) -> &'a mut T {
@@ -169,30 +178,90 @@ impl Place {
         unsafe { compare_content(space, self.at, key) }
     }
 
-    /// The blocks that the strings at `owned` own; {block, length}.
+    /// The raw header of the nested container here, under a guard.
     #[inline(always)]
-    pub(crate) fn owned_blocks(self, owned: &[u32]) -> Result<Vec<(u64, u64)>> {
-        if owned.is_empty() { Ok(Vec::new()) } else { self.some_owned_blocks(owned) }
+    pub(crate) fn header<'a>(self) -> &'a RawHeader {
+        debug_assert!(self.at.cast::<RawHeader>().is_aligned());
+        // SAFETY: PL, W1; atomics only; the slots of nested containers are 8-aligned.
+        unsafe { &*self.at.cast::<RawHeader>() }
     }
 
-    fn some_owned_blocks(self, owned: &[u32]) -> Result<Vec<(u64, u64)>> {
-        let blocks = owned.iter().map(|at| owned_block(self.at, *at));
-        Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    /// What the value here owns, as it is now: to be let go once another one stands here, or none.
+    #[inline(always)]
+    pub(crate) fn owned_blocks(self, owned: &'static [Owned]) -> Result<Vec<OwnedPart>> {
+        let mut parts = Vec::new();
+        if !owned.is_empty() {
+            self.collect_owned(owned, &mut parts)?;
+        }
+        Ok(parts)
+    }
+
+    fn collect_owned(self, owned: &'static [Owned], parts: &mut Vec<OwnedPart>) -> Result<()> {
+        for field in owned {
+            match *field {
+                Owned::Text { at } => {
+                    let block = owned_block(self.at, at)?;
+                    parts.extend(block.map(|(block, len)| OwnedPart::Block(block, len)));
+                }
+                Owned::Part { at, fields } => self.part(at as usize).collect_owned(fields, parts)?,
+                Owned::When { at, value, fields } => {
+                    // SAFETY: PL.
+                    if unsafe { self.at.add(at as usize).cast::<u32>().read_unaligned() } == value {
+                        self.collect_owned(fields, parts)?;
+                    }
+                }
+                Owned::Nested { at, fields, .. } => {
+                    let image = self.part(at as usize).header().words();
+                    if image[DATA_WORD] != 0 {
+                        parts.push(OwnedPart::Container { image, fields });
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// Lets blocks go at commit.
+/// The word of a raw header that says where its body is.
+const DATA_WORD: usize = 3;
+
+/// Something that a value owned.
+pub(crate) enum OwnedPart {
+    /// A string's block and length.
+    Block(u64, u64),
+    /// A nested container: its raw header, and what each of its slots owns.
+    Container { image: [u64; 8], fields: &'static [Owned] },
+}
+
+/// Log bytes that [`release_blocks`] takes at most.
+pub(crate) fn release_room(parts: &[OwnedPart]) -> u64 {
+    let room = |part: &OwnedPart| match part {
+        OwnedPart::Block(..) => HEAD_SIZE,
+        OwnedPart::Container { fields, .. } => {
+            HEAD_SIZE + (RAW_SIZE + 4 * Owned::count(fields) as u64).next_multiple_of(8)
+        }
+    };
+    parts.iter().map(room).sum()
+}
+
+/// Lets go at commit what a value owned.
 ///
 /// # Errors
 /// `OutOfSpace` without log room; if some are recorded by then the context can only be rolled back.
 #[inline(always)]
-pub(crate) fn release_blocks(context: &mut Context, blocks: &[(u64, u64)]) -> Result<()> {
-    for (index, (block, len)) in blocks.iter().enumerate() {
-        if let Err(error) = context.reserve_log(HEAD_SIZE) {
+pub(crate) fn release_blocks(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
+    for (index, part) in parts.iter().enumerate() {
+        let released = match part {
+            OwnedPart::Block(block, len) => context.reserve_log(HEAD_SIZE).map(|()| context.release(*len, *block)),
+            OwnedPart::Container { image, fields } => {
+                let header = RawHeader::of_words(*image);
+                release_container(context, &header, &Owned::words(fields))
+            }
+        };
+        if let Err(error) = released {
             context.doomed |= index > 0;
             return Err(error);
         }
-        context.release(*len, *block);
     }
     Ok(())
 }
@@ -252,6 +321,16 @@ impl<'a> Vector<'a> {
         // SAFETY: R1, W1.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
         crate::crash::crash_point!("vector: bytes written");
+        Ok(())
+    }
+
+    /// Makes `bytes` the content of an empty vector that has room for them, as `count` slots.
+    pub(crate) fn fill(&self, bytes: &[u8], count: u64) -> Result<()> {
+        let target = self.slots(0, count)?;
+        debug_assert_eq!(bytes.len() as u64, self.size_of(count));
+        // SAFETY: R1, W1; the callers hand in the bytes of `count` values of the vector's type.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
+        self.publish_push(count);
         Ok(())
     }
 

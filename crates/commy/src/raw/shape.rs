@@ -59,6 +59,13 @@ impl ContainerKind {
         matches!(self, ContainerKind::HashMap | ContainerKind::HashSet)
     }
 
+    /// Can it stand in a slot of another one?
+    pub(crate) fn can_nest(self) -> bool {
+        let root_only =
+            [ContainerKind::Box, ContainerKind::String, ContainerKind::Counter, ContainerKind::Gauge].contains(&self);
+        !root_only
+    }
+
     /// Is it a tree?
     pub(crate) fn is_tree(self) -> bool {
         matches!(self, ContainerKind::BTreeMap | ContainerKind::BTreeSet)

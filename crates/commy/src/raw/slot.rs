@@ -8,6 +8,7 @@ use crate::Plain;
 use crate::Result;
 use crate::journal::Context;
 use crate::region::Space;
+use crate::region::layout::RawHeader;
 
 /// A value's bytes, under a guard or in a private copy. Invariant S1: readable for the size of the value's slot and not
 /// written by anybody for `'a`; what was stored there is a value of the type that the container was opened with.
@@ -28,8 +29,9 @@ impl<'a> Slot<'a> {
     }
 
     /// The slot `bytes` further on, inside the same value.
+    #[doc(hidden)]
     #[inline(always)]
-    pub(crate) fn part(self, bytes: usize) -> Slot<'a> {
+    pub fn part(self, bytes: usize) -> Slot<'a> {
         // SAFETY: S1: value types ask for parts of themselves.
         Slot { at: unsafe { self.at.add(bytes) }, ..self }
     }
@@ -38,6 +40,33 @@ impl<'a> Slot<'a> {
     pub(crate) fn word(self) -> u64 {
         // SAFETY: S1.
         unsafe { self.at.cast::<u64>().read_unaligned() }
+    }
+
+    /// The number that tells the variants of an enum apart.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn tag(self) -> u32 {
+        // SAFETY: S1.
+        unsafe { self.at.cast::<u32>().read_unaligned() }
+    }
+
+    /// The raw header of a nested container, as it is now.
+    pub(crate) fn header_words(self) -> [u64; 8] {
+        // SAFETY: S1.
+        unsafe { self.at.cast::<[u64; 8]>().read_unaligned() }
+    }
+
+    /// The raw header of a nested container, under a guard.
+    #[inline(always)]
+    pub(crate) fn header(self) -> &'a RawHeader {
+        debug_assert!(self.at.cast::<RawHeader>().is_aligned());
+        // SAFETY: S1; atomics only; the slots of nested containers are 8-aligned.
+        unsafe { &*self.at.cast::<RawHeader>() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn space(self) -> &'a Space {
+        self.space
     }
 
     #[inline(always)]
@@ -103,8 +132,10 @@ impl SlotMut {
         SlotMut { at }
     }
 
+    /// The slot `bytes` further on, inside the same value.
+    #[doc(hidden)]
     #[inline(always)]
-    pub(crate) fn part(&self, bytes: usize) -> SlotMut {
+    pub fn part(&self, bytes: usize) -> SlotMut {
         // SAFETY: as for `Slot::part`.
         SlotMut { at: unsafe { self.at.add(bytes) } }
     }
@@ -139,8 +170,28 @@ impl SlotMut {
         Ok(())
     }
 
-    pub(crate) fn zero(&self, len: usize) {
+    /// Zeroes the first bytes.
+    #[doc(hidden)]
+    pub fn zero(&self, len: usize) {
         // SAFETY: the contract of `new`.
         unsafe { std::ptr::write_bytes(self.at, 0, len) };
+    }
+
+    /// Writes the number that tells the variants of an enum apart.
+    #[doc(hidden)]
+    pub fn put_tag(&self, tag: u32) {
+        // SAFETY: the contract of `new`.
+        unsafe { self.at.cast::<u32>().write_unaligned(tag) };
+    }
+
+    /// Writes the raw header of a new, empty container. It counts as saved by the context: nothing of it was live before.
+    pub(crate) fn put_header<'s>(&'s self, context: &Context, shape: u64) -> &'s RawHeader {
+        let words = [context.stamp, 0, shape, 0, 0, 0, 0, 0];
+        debug_assert!(self.at.cast::<RawHeader>().is_aligned());
+        // SAFETY: the contract of `new`; the slots of nested containers are 8-aligned.
+        unsafe {
+            self.at.cast::<[u64; 8]>().write(words);
+            &*self.at.cast::<RawHeader>()
+        }
     }
 }

@@ -276,6 +276,11 @@ impl TableView {
         }
     }
 
+    /// Bytes of its block.
+    pub(crate) fn size(&self) -> u64 {
+        self.groups().saturating_mul(group_size(self.slot_size))
+    }
+
     /// Number of slots.
     pub(crate) fn slots(&self) -> u64 {
         self.mask + TABLE_GROUP

@@ -75,6 +75,11 @@ impl<'a> Vector<'a> {
         self.slot_size.max(1)
     }
 
+    /// Bytes of `count` slots.
+    pub(super) fn size_of(&self, count: u64) -> u64 {
+        count.saturating_mul(self.slot_size)
+    }
+
     /// The address of `count` slots from `index` on, inside the capacity.
     #[inline(always)]
     pub(crate) fn slots(&self, index: u64, count: u64) -> Result<*mut u8> {

@@ -209,10 +209,27 @@ pub struct RawHeader {
 pub(crate) const RAW_SIZE: u64 = 64;
 
 impl RawHeader {
+    /// A private copy of a header.
+    pub(crate) fn of_words(words: [u64; 8]) -> RawHeader {
+        let [stamp, low_water, shape, data, len, capacity, aux0, aux1] = words.map(AtomicU64::new);
+        RawHeader { stamp, low_water, shape, data, len, capacity, aux0, aux1 }
+    }
+
+    /// All of it, as it lies in memory.
+    pub(crate) fn words(&self) -> [u64; 8] {
+        let RawHeader { stamp, low_water, shape, data, len, capacity, aux0, aux1 } = self;
+        [stamp, low_water, shape, data, len, capacity, aux0, aux1].map(|word| word.peek())
+    }
+
     /// Number of items.
     #[inline(always)]
     pub(crate) fn length(&self) -> u64 {
         self.len.peek()
+    }
+
+    /// Its shape, packed.
+    pub(crate) fn shape_word(&self) -> u64 {
+        self.shape.peek()
     }
 
     /// Seed of a table's hash; 0 before its first growth.

@@ -160,13 +160,13 @@ impl Space {
     /// A word at an offset that the caller took from a structure of this space.
     #[inline(always)]
     pub(crate) fn offset_of<T>(&self, place: &T) -> u64 {
-        (std::ptr::from_ref(place) as usize - self.base as usize) as u64
+        (std::ptr::from_ref(place) as usize).wrapping_sub(self.base as usize) as u64
     }
 
     /// The offset of an address inside the mapping.
     #[inline(always)]
     pub(crate) fn offset_of_address(&self, address: *const u8) -> u64 {
-        (address as usize - self.base as usize) as u64
+        (address as usize).wrapping_sub(self.base as usize) as u64
     }
 
     /// A structure in the tables before the heap.

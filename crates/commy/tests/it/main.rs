@@ -8,6 +8,7 @@ mod kill_recovery;
 mod layers;
 mod liveness;
 mod model;
+mod nested;
 mod pitfalls;
 mod seeded;
 mod support;

@@ -9,6 +9,7 @@ mod heap;
 mod lanes;
 mod map;
 mod objects;
+mod owned;
 mod report;
 mod table;
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Objects: from every header to all that it owns, and the directory against the named ones.
 
 use std::fmt::Arguments;
+use std::rc::Rc;
 
 use super::Checker;
 use super::map::{Content, Use, size_of_class};
+use super::owned::{self, Owns};
 use crate::journal::{CELL_CLASS, OBJECT_CLASS};
 use crate::lock::OWNER;
 use crate::raw::ContainerKind;
@@ -20,8 +22,7 @@ pub(super) const STRING_SLOT: usize = 16;
 const INLINE: usize = 15;
 /// The tag, in the last byte, of a string that has a block.
 const HEAP_TAG: u8 = 0x80;
-/// At most this many owned strings in one slot, this long a schema.
-const MAX_OWNED: usize = 256;
+/// A schema is at most this long.
 const MAX_TEXT: usize = 1 << 20;
 /// At most this many fields that a key is ordered by.
 pub(super) const MAX_ORDER: usize = 256;
@@ -29,14 +30,15 @@ pub(super) const MAX_ORDER: usize = 256;
 /// A live object's words, read once.
 pub(super) struct Object {
     pub(super) at: u64,
-    kind: u64,
+    pub(super) kind: u64,
     pub(super) text_key: bool,
     pub(super) key_size: u64,
     pub(super) slot_size: u64,
-    /// Where in a slot the strings are that it owns; they do not overlap.
-    pub(super) owned: Vec<usize>,
-    /// What keys are ordered by: {offset:16 | width:8 | kind:8}, kinds 1 unsigned, 2 signed, 3 text, 4 bytes.
-    pub(super) order: Vec<u32>,
+    /// What a slot owns.
+    pub(super) owns: Rc<[Owns]>,
+    /// What keys are ordered by: {offset:16 | width:8 | kind:8}, kinds 1 unsigned, 2 signed, 3 text, 4 bytes. Nobody
+    /// tells it of a nested tree.
+    pub(super) order: Option<Vec<u32>>,
     pub(super) data: u64,
     pub(super) len: u64,
     pub(super) capacity: u64,
@@ -102,14 +104,19 @@ impl<'a> Checker<'a> {
         let before = self.report.count();
         self.stamp(at, header.raw.stamp.peek());
         let object = self.describe(at, header)?;
-        match object.kind {
-            kind if is_table(kind) => self.table(&object),
-            kind if is_tree(kind) => self.tree(&object),
-            DEQUE => self.ring(&object),
-            COUNTER => self.counter(&object),
-            _ => self.array(&object),
-        }
+        self.contents(&object);
         (self.report.count() == before).then_some(object)
+    }
+
+    /// Everything that a container holds.
+    pub(super) fn contents(&mut self, object: &Object) {
+        match object.kind {
+            kind if is_table(kind) => self.table(object),
+            kind if is_tree(kind) => self.tree(object),
+            DEQUE => self.ring(object),
+            COUNTER => self.counter(object),
+            _ => self.array(object),
+        }
     }
 
     /// As [`stamp`](Self::stamp), for a node of a tree.
@@ -138,7 +145,7 @@ impl<'a> Checker<'a> {
             self.add(block, rule, format_args!("object {at}: {detail}"));
             None
         };
-        let Some((said, owned, order, text)) = decode(bytes) else {
+        let Some((said, owns, order, text)) = decode(bytes) else {
             return wrong("a descriptor is malformed", format_args!("{len} bytes"));
         };
         if said != shape {
@@ -148,8 +155,8 @@ impl<'a> Checker<'a> {
             return wrong("a schema is no UTF-8", format_args!("{error}"));
         }
         let (kind, flags, key_size, slot_size) = unpack(shape);
-        if !is_possible(shape, &owned) || !is_order(shape, &order) {
-            return wrong("a shape is impossible", format_args!("shape {shape:#x}, strings at {owned:?}"));
+        if !has_possible_shape(shape, &owns) || !is_order(shape, &order) {
+            return wrong("a shape is impossible", format_args!("shape {shape:#x}, slots own {owns:?}"));
         }
         Some(Object {
             at,
@@ -157,8 +164,8 @@ impl<'a> Checker<'a> {
             text_key: flags == TEXT_KEY,
             key_size,
             slot_size,
-            owned,
-            order,
+            owns,
+            order: Some(order),
             data: raw.data.peek(),
             len: raw.len.peek(),
             capacity: raw.capacity.peek(),
@@ -202,9 +209,9 @@ impl<'a> Checker<'a> {
         {
             self.add(object.data, "a text is no UTF-8", format_args!("object {at}: {error}"));
         }
-        if !object.owned.is_empty() {
+        if !object.owns.is_empty() {
             for slot in live.chunks_exact(object.slot_size as usize) {
-                self.strings(object, slot);
+                self.possessions(object, slot);
             }
         }
     }
@@ -223,11 +230,11 @@ impl<'a> Checker<'a> {
             let detail = format_args!("object {at}: {len} from slot {head} of {capacity}");
             return self.add(at + OBJECT_RAW_AT, "a queue is longer than its ring or begins outside of it", detail);
         }
-        if !object.owned.is_empty() {
+        if !object.owns.is_empty() {
             for number in (0..len).map(|index| (head + index) % capacity) {
                 // Inside the content, because number < capacity.
                 let start = (number * object.slot_size) as usize;
-                self.strings(object, &content[start..start + object.slot_size as usize]);
+                self.possessions(object, &content[start..start + object.slot_size as usize]);
             }
         }
     }
@@ -253,26 +260,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The strings that a live slot owns.
-    pub(super) fn strings(&mut self, object: &Object, slot: &[u8]) {
-        for place in &object.owned {
-            let Some(string) = slot.get(*place..*place + STRING_SLOT) else { continue };
-            self.string(object, string);
-        }
-    }
-
-    /// One string that an object owns.
-    pub(super) fn string(&mut self, object: &Object, string: &[u8]) {
-        let owner = format_args!("string of object {}", object.at);
-        match StringSlot::of(string) {
-            Some(StringSlot::Inline(len)) if string[len..INLINE].iter().all(|byte| *byte == 0) => {}
-            Some(StringSlot::Block { block, len }) => {
-                self.claim_bytes(block, len, owner);
-            }
-            _ => self.add(object.data, "a string is malformed", format_args!("{owner}: {string:02x?}")),
-        }
-    }
-
     /// What a string holds; `None` if it cannot be read.
     pub(super) fn text<'s>(&self, slot: &'s [u8]) -> Option<&'s [u8]>
     where
@@ -286,7 +273,7 @@ impl<'a> Checker<'a> {
 }
 
 /// {slot_size:32 | key_size:16 | flags:8 | kind:8}, from the low end.
-fn unpack(shape: u64) -> (u64, u64, u64, u64) {
+pub(super) fn unpack(shape: u64) -> (u64, u64, u64, u64) {
     (shape & 0xff, shape >> 8 & 0xff, shape >> 16 & 0xffff, shape >> 32)
 }
 
@@ -295,8 +282,8 @@ fn is_table(kind: u64) -> bool {
     kind == ContainerKind::HashMap as u64 || kind == ContainerKind::HashSet as u64
 }
 
-/// Is there such a container, and do the strings lie apart from each other in its slots?
-fn is_possible(shape: u64, owned: &[usize]) -> bool {
+/// Is there such a container?
+pub(super) fn has_possible_shape(shape: u64, owns: &[Owns]) -> bool {
     const VEC: u64 = ContainerKind::Vec as u64;
     const BOX: u64 = ContainerKind::Box as u64;
     const STRING: u64 = ContainerKind::String as u64;
@@ -304,22 +291,19 @@ fn is_possible(shape: u64, owned: &[usize]) -> bool {
     const TREE: u64 = ContainerKind::BTreeMap as u64;
     const TREE_SET: u64 = ContainerKind::BTreeSet as u64;
     let (kind, flags, key_size, slot_size) = unpack(shape);
-    let fits = match (kind, flags) {
+    let has_text_key = owns.first() == Some(&Owns::String(0));
+    match (kind, flags) {
         (table, 0) if is_table(table) => key_size <= slot_size,
-        (table, TEXT_KEY) if is_table(table) => key_size == STRING_SLOT as u64 && owned.first() == Some(&0),
+        (table, TEXT_KEY) if is_table(table) => key_size == STRING_SLOT as u64 && has_text_key,
         (TREE | TREE_SET, 0) => key_size.next_multiple_of(8) <= slot_size,
-        (TREE | TREE_SET, TEXT_KEY) => {
-            key_size == STRING_SLOT as u64 && slot_size >= key_size && owned.first() == Some(&0)
-        }
+        (TREE | TREE_SET, TEXT_KEY) => key_size == STRING_SLOT as u64 && slot_size >= key_size && has_text_key,
         (VEC | BOX | DEQUE, 0) => key_size == 0,
         // A contribution is {process, value}, a segment of a counter one offset.
-        (GAUGE, 0) => key_size == 0 && slot_size == 16 && owned.is_empty(),
-        (COUNTER, 0) => key_size == 0 && slot_size == 8 && owned.is_empty(),
+        (GAUGE, 0) => key_size == 0 && slot_size == 16 && owns.is_empty(),
+        (COUNTER, 0) => key_size == 0 && slot_size == 8 && owns.is_empty(),
         (STRING, 0) => key_size == 0 && slot_size == 1,
         _ => false,
-    };
-    let apart = owned.windows(2).all(|pair| pair[0] + STRING_SLOT <= pair[1]);
-    fits && apart && owned.last().is_none_or(|last| (last + STRING_SLOT) as u64 <= slot_size)
+    }
 }
 
 fn is_tree(kind: u64) -> bool {
@@ -344,13 +328,13 @@ fn is_order(shape: u64, order: &[u32]) -> bool {
 }
 
 /// A string's slot, taken apart.
-enum StringSlot {
+pub(super) enum StringSlot {
     Inline(usize),
     Block { block: u64, len: u64 },
 }
 
 impl StringSlot {
-    fn of(slot: &[u8]) -> Option<StringSlot> {
+    pub(super) fn of(slot: &[u8]) -> Option<StringSlot> {
         let tag = *slot.get(INLINE)?;
         if usize::from(tag) <= INLINE {
             return Some(StringSlot::Inline(tag.into()));
@@ -365,8 +349,8 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// Shape, places of owned strings in ascending order, fields that keys are ordered by, schema.
-type Parts<'b> = (u64, Vec<usize>, Vec<u32>, &'b [u8]);
+/// Shape, what a slot owns, fields that keys are ordered by, schema.
+type Parts<'b> = (u64, Rc<[Owns]>, Vec<u32>, &'b [u8]);
 
 /// The parts of a descriptor.
 fn decode(bytes: &[u8]) -> Option<Parts<'_>> {
@@ -374,23 +358,15 @@ fn decode(bytes: &[u8]) -> Option<Parts<'_>> {
     let (text_len, counts) = (pack::low(head) as usize, pack::high(head) as usize);
     let (owned_count, order_count) = (counts & 0xffff, counts >> 16);
     let shape = word(bytes, 8)?;
-    if owned_count > MAX_OWNED || order_count > MAX_ORDER || text_len > MAX_TEXT {
+    if order_count > MAX_ORDER || text_len > MAX_TEXT {
         return None;
     }
     let entries = bytes.get(16..16 + owned_count * 4)?;
     let fields = bytes.get(16 + entries.len()..16 + entries.len() + order_count * 4)?;
-    let order = fields.chunks_exact(4).map(|field| u32::from_le_bytes([field[0], field[1], field[2], field[3]]));
+    let words = |bytes: &[u8]| -> Vec<u32> {
+        bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
+    };
     let start = (16 + entries.len() + fields.len()).next_multiple_of(8);
     let text = bytes.get(start..).filter(|text| text.len() == text_len)?;
-    let mut owned = Vec::with_capacity(owned_count);
-    for entry in entries.chunks_exact(4) {
-        let entry = u32::from_le_bytes(entry.try_into().ok()?);
-        let place = (entry >> 8) as usize;
-        if entry & 0xff != 1 || !place.is_multiple_of(8) {
-            return None;
-        }
-        owned.push(place);
-    }
-    owned.sort_unstable();
-    Some((shape, owned, order.collect(), text))
+    Some((shape, owned::decode(&words(entries), unpack(shape).3)?, words(fields), text))
 }

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::objects::{Object, STRING_SLOT, word};
+use super::owned::Owns;
 use crate::raw::hash_bytes;
 use crate::region::layout::OBJECT_RAW_AT;
 
@@ -59,7 +60,7 @@ impl<'a> Checker<'a> {
         Some(Groups { bytes, slot_size: object.slot_size as usize })
     }
 
-    /// A table and the strings it owns.
+    /// A table and what it owns.
     pub(super) fn table(&mut self, object: &Object) {
         let before = self.report.count();
         let raw = object.at + OBJECT_RAW_AT;
@@ -91,7 +92,7 @@ impl<'a> Checker<'a> {
             self.add(raw, "a table's room is miscounted", detail);
         }
         for place in groups.full() {
-            self.strings(object, groups.slot(place));
+            self.possessions(object, groups.slot(place));
         }
         // Keys are compared once it is certain that each string has a block of its own.
         if self.report.count() == before {
@@ -153,7 +154,9 @@ impl<'a> Checker<'a> {
 
     /// The directory: a table of texts and offsets of headers, which are those of the named objects, each once.
     pub(super) fn directory(&mut self, object: &Object, named: &[u64]) {
-        let is_one = object.text_key && object.slot_size == STRING_SLOT as u64 + 8 && object.owned == [0];
+        let is_one = object.text_key
+            && object.slot_size == STRING_SLOT as u64 + 8
+            && matches!(&object.owns[..], [Owns::String(0)]);
         if !is_one {
             return self.add(object.at, "the directory is no table from names to objects", format_args!(""));
         }

@@ -175,7 +175,7 @@ impl<'a> Checker<'a> {
             let value = slice(bytes, nodes.values_at(object) + index * nodes.value_size, nodes.value_size);
             slot[..key.len()].copy_from_slice(key);
             slot[value_at as usize..].copy_from_slice(value.unwrap_or_default());
-            self.strings(object, &slot);
+            self.possessions(object, &slot);
         }
         let keys = slice(bytes, HEAD, count * object.key_size).unwrap_or_default();
         self.in_order(object, branch, keys);
@@ -215,6 +215,9 @@ impl<'a> Checker<'a> {
         if object.text_key && self.report.count() > 0 {
             return;
         }
+        if object.order.is_none() {
+            return;
+        }
         let mut before = branch.from;
         // Nobody but the first one may be equal to what is before it: the separator itself.
         let mut may_equal = true;
@@ -239,7 +242,8 @@ impl<'a> Checker<'a> {
 
     /// The order of two keys, by the fields that the descriptor tells.
     fn compare(&self, object: &Object, a: &[u8], b: &[u8]) -> Ordering {
-        for field in &object.order {
+        let order = object.order.as_deref().unwrap_or_default();
+        for field in order {
             let (at, width, kind) = ((field >> 16) as usize, (field >> 8 & 0xff) as usize, field & 0xff);
             let (Some(a), Some(b)) = (a.get(at..at + width), b.get(at..at + width)) else { continue };
             let order = match kind {
@@ -253,7 +257,7 @@ impl<'a> Checker<'a> {
             }
         }
         // A descriptor has room for so many fields: what comes behind them is not known.
-        if object.order.len() >= super::objects::MAX_ORDER { Ordering::Less } else { Ordering::Equal }
+        if order.len() >= super::objects::MAX_ORDER { Ordering::Less } else { Ordering::Equal }
     }
 }
 

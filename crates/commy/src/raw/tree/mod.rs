@@ -34,7 +34,7 @@ pub(crate) use grow::BLOCKS_ROOM;
 use layout::MAX_LEVELS;
 pub(crate) use layout::TreeLayout;
 pub(crate) use proof::prove;
-pub(super) use raze::{RAZE_STACK, detach_tree, raze_tree, release_leaf};
+pub(super) use raze::{raze_tree, release_leaf};
 pub(crate) use walk::{Ends, Leaf};
 
 /// Keys of a leaf are asked for at once if they have no more bytes than that.

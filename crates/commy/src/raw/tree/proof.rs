@@ -8,8 +8,8 @@ use crate::region::layout::*;
 
 use super::TreeLayout;
 
-/// Proves the structure of a tree under a guard; the order of its keys is not asked for.
-pub(crate) fn prove(space: &Space, raw: &RawHeader, layout: TreeLayout) -> Result<()> {
+/// Proves the structure of a tree under a guard; the order of its keys is not asked for. Its nodes: {offset, size}.
+pub(crate) fn prove(space: &Space, raw: &RawHeader, layout: TreeLayout) -> Result<Vec<(u64, u64)>> {
     let wrong = || damaged(raw.data.peek());
     let view = TreeView::locked(space, raw, layout)?;
     let (leaves, inners) = (raw.aux0.peek(), raw.aux1.peek());
@@ -45,5 +45,5 @@ pub(crate) fn prove(space: &Space, raw: &RawHeader, layout: TreeLayout) -> Resul
     }
     all.sort_unstable();
     let apart = all.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0);
-    if apart && entries == raw.len.peek() { Ok(()) } else { Err(wrong()) }
+    if apart && entries == raw.len.peek() { Ok(all) } else { Err(wrong()) }
 }

@@ -67,3 +67,39 @@ pub fn open_impatient(path: &Path) -> Result<Region> {
 pub fn open_to_read(path: &Path) -> Result<Region> {
     quiet().read_only(true).lock_timeout(QUICK).open(path)
 }
+
+/// A quiet region at a temporary path.
+pub struct TemporaryRegion {
+    region: Region,
+    /// Bytes in use while it was empty.
+    at_first: u64,
+    _temporary: Temporary,
+}
+
+impl TemporaryRegion {
+    pub fn new() -> TemporaryRegion {
+        let temporary = Temporary::new();
+        let region = quiet().create(temporary.region()).expect("a new region");
+        // The directory of names has its memory from the first name on.
+        region.object::<commy::SharedBox<u64>>("first").and_then(|_| region.remove_object("first")).expect("an object");
+        let at_first = region.check().expect("a region").allocated_bytes;
+        TemporaryRegion { region, at_first, _temporary: temporary }
+    }
+
+    /// Removes an object, the last that there is, and asserts that nothing is left of anything.
+    #[track_caller]
+    pub fn assert_empty_but_for(&self, name: &str) {
+        self.region.remove_object(name).expect("an object");
+        let report = self.region.check().expect("a region");
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.allocated_bytes, self.at_first, "bytes in use");
+    }
+}
+
+impl std::ops::Deref for TemporaryRegion {
+    type Target = Region;
+
+    fn deref(&self) -> &Region {
+        &self.region
+    }
+}

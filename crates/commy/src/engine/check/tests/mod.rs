@@ -10,8 +10,8 @@ use super::check;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS};
 use crate::process::{Actor, Identity, claim_lane};
 use crate::raw::{
-    BLOCKS_ROOM, ContainerKind, Counter, Deque, Descriptor, Search, Shape, SlotMut, Table, Tree, TreeLayout, Vector,
-    detach, finish, hash_bytes,
+    BLOCKS_ROOM, ContainerKind, Counter, Deque, Descriptor, Owned, Search, Shape, SlotMut, Table, Tree, TreeLayout,
+    Vector, detach, finish, hash_bytes, release_blocks,
 };
 use crate::region::layout::*;
 use crate::region::{CreateOptions, Space, create_unnamed};
@@ -38,6 +38,11 @@ struct World {
     /// vector of u64, vector of strings, box, text; anonymous: map from u64 to strings, queue of strings, counter, tree from
     /// u64 to strings
     objects: Vec<u64>,
+}
+
+/// What a descriptor says of slots with strings at these places.
+fn strings_at(places: &[u32]) -> Vec<u32> {
+    places.iter().flat_map(|at| Owned::words(&[Owned::Text { at: *at }])).collect()
 }
 
 impl World {
@@ -145,7 +150,7 @@ impl World {
         let is_tree = shape.kind.is_tree();
         // One unsigned word.
         let order = if is_tree { vec![8 << 8 | 1] } else { Vec::new() };
-        let bytes = Descriptor { shape, owned: owned.to_vec(), order, text: "a schema: ä".into() }.encode();
+        let bytes = Descriptor { shape, owned: strings_at(owned), order, text: "a schema: ä".into() }.encode();
         let block = context.allocate(bytes.len() as u64).unwrap();
         let header = self.header(at);
         bytes.iter().zip(block..).for_each(|(byte, at)| self.poke_byte(at, *byte));
@@ -177,7 +182,7 @@ impl World {
 
     /// Empties a container of whatever kind.
     fn empty_out(&self, context: &mut Context, at: u64, owned: &[u32]) {
-        detach(context, &self.header(at).raw, owned).unwrap();
+        detach(context, &self.header(at).raw, &strings_at(owned)).unwrap();
     }
 
     fn table(&self, at: u64) -> Table<'_> {
@@ -204,10 +209,8 @@ impl World {
     fn take_front(&self, context: &mut Context, at: u64) {
         let ring = self.ring(at);
         ring.touch(context).unwrap();
-        for (block, len) in ring.place(0).unwrap().owned_blocks(&[0]).unwrap() {
-            context.reserve_log(HEAD_SIZE).unwrap();
-            context.release(len, block);
-        }
+        let parts = ring.place(0).unwrap().owned_blocks(&[Owned::Text { at: 0 }]).unwrap();
+        release_blocks(context, &parts).unwrap();
         ring.drop_front(1);
     }
 

@@ -1,0 +1,3 @@
+//! Values that own memory: collections in collections, derived structs and enums.
+
+mod derived;
