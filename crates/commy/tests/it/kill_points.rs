@@ -41,6 +41,11 @@ fn sets_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn nested_values_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::nested());
+}
+
+#[test]
 fn counters_and_gauges_survive_a_kill_at_every_point() {
     kill_all(&catalogue::counters());
 }

@@ -4,8 +4,9 @@ use commy::{
     Error, Key, OrderedKey, Plain, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter,
     SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, Value,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Debug;
+use std::hash::Hash;
 
 /// A write to one object.
 pub type Mark<'w> = Box<dyn Fn() -> Result<()> + 'w>;
@@ -57,6 +58,16 @@ impl Sample for String {
     }
 }
 
+impl Sample for u32 {
+    fn sample(number: u64) -> u32 {
+        number as u32
+    }
+
+    fn mark(&mut self) {
+        *self += 1_000_000;
+    }
+}
+
 impl Sample for Vec<u8> {
     fn sample(number: u64) -> Vec<u8> {
         let len = if number.is_multiple_of(2) { 8 } else { 3000 };
@@ -75,6 +86,55 @@ impl Sample for Option<String> {
 
     fn mark(&mut self) {
         self.get_or_insert_default().mark();
+    }
+}
+
+impl Sample for Vec<String> {
+    fn sample(number: u64) -> Vec<String> {
+        (0..number % 5).map(|index| String::sample(number + index)).collect()
+    }
+
+    fn mark(&mut self) {
+        self.push(String::sample(MARK));
+    }
+}
+
+impl<K: Sample + Eq + Hash, V: Sample> Sample for HashMap<K, V> {
+    fn sample(number: u64) -> HashMap<K, V> {
+        (0..number % 3 + 1).map(|index| (K::sample(index), V::sample(number + index))).collect()
+    }
+
+    fn mark(&mut self) {
+        self.insert(K::sample(MARK), V::sample(MARK));
+    }
+}
+
+impl<K: Sample + Ord, V: Sample> Sample for BTreeMap<K, V> {
+    fn sample(number: u64) -> BTreeMap<K, V> {
+        (0..number % 4).map(|index| (K::sample(index), V::sample(number + index))).collect()
+    }
+
+    fn mark(&mut self) {
+        self.insert(K::sample(MARK), V::sample(MARK));
+    }
+}
+
+/// A value of several fields, most of which own blocks.
+#[derive(Debug, Clone, PartialEq, Default, Value)]
+pub struct Job {
+    pub id: u64,
+    pub name: String,
+    pub payload: Vec<u8>,
+    pub tags: Vec<String>,
+}
+
+impl Sample for Job {
+    fn sample(number: u64) -> Job {
+        Job { id: number, name: String::sample(number), payload: Sample::sample(number), tags: Sample::sample(number) }
+    }
+
+    fn mark(&mut self) {
+        self.id += 1_000_000;
     }
 }
 

@@ -5,6 +5,7 @@ mod counters;
 mod deques;
 mod engine;
 mod maps;
+mod nested;
 mod sets;
 mod several;
 mod trees;
@@ -15,6 +16,7 @@ pub use counters::counters;
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
+pub use nested::nested;
 pub use sets::sets;
 pub use several::{guards, transactions};
 pub use trees::trees;
@@ -26,6 +28,7 @@ use super::scenario::Scenario;
 type Group = (&'static [&'static str], fn() -> Vec<Scenario>);
 
 const GROUPS: &[Group] = &[
+    (&["nested"], nested),
     (&["SharedVecDeque", "long SharedVecDeque"], deques),
     (&["SharedVec<", "long SharedVec:"], vectors),
     (&["SharedBox"], boxes),
