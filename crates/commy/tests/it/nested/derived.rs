@@ -7,10 +7,10 @@ use crate::support::temporary::TemporaryRegion;
 
 #[derive(Debug, Clone, PartialEq, Default, Value)]
 pub struct Job {
-    id: u64,
-    name: String,
-    payload: Vec<u8>,
-    tags: Vec<String>,
+    pub id: u64,
+    pub name: String,
+    pub payload: Vec<u8>,
+    pub tags: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Value)]
