@@ -3,6 +3,7 @@
 
 mod files;
 mod mutants;
+mod nested;
 
 use std::fs::File;
 use std::io::Read;

@@ -1,7 +1,7 @@
 //! Some thousand variants of one region, each with a few bytes changed, in a child process: whatever is asked of them
 //! is answered by a value or an error.
 
-use super::{Places, content, word};
+use super::{Places, content, nested, word};
 use crate::seeded::{Random, seed, thorough};
 use crate::support::child::{self, Child};
 use crate::support::temporary::{Temporary, quiet};
@@ -61,6 +61,7 @@ fn fill(region: &Region) -> Result<()> {
     sorted.extend((0..150).map(|n| (format!("{n:>20}"), "s".repeat(n / 4))))?;
     region.object::<SharedBTreeMap<[u64; 64], bool>>("wide")?.extend((0..130).map(|n| ([n; 64], n % 2 == 0)))?;
     region.object::<SharedBTreeSet<(u8, bool)>>("ranks")?.extend((0..90).map(|n| (n, n % 2 == 0)))?;
+    nested::fill(region)?;
     region.object::<SharedVec<u64>>("gone")?.extend(0..5000)?;
     region.remove_object("gone")
 }
@@ -167,6 +168,7 @@ fn exercise(region: &Region, writable: bool) {
         let _ = (it.get(&(3, 7)), it.insert((99, 7), vec![1; 300]), it.to_map(), it.remove(&(4, 7)), it.clear());
     });
     exercise_more(region);
+    nested::exercise(region);
     let tree = region.open_object::<SharedBTreeMap<u64, u64>>("tree").inspect(|it| {
         let _ = (it.len(), it.get(&5), it.contains_key(&100_000), it.first_key_value(), it.last_key_value());
         let _ = (it.range(10..50), it.range(200..), it.to_map());
@@ -214,7 +216,10 @@ fn exercise(region: &Region, writable: bool) {
     for name in [
         "numbers", "texts", "options", "colors", "text", "box", "map", "names", "padded", "renamed", "queue",
         "waiting", "set", "counter", "gauge", "tree", "sorted", "wide",
-    ] {
+    ]
+    .into_iter()
+    .chain(nested::NAMES)
+    {
         let _ = region.remove_object(name);
     }
     let _ = region.check().map(|report| report.to_string());
@@ -257,7 +262,7 @@ impl Template {
         for _ in 0..1 + random.below(4) {
             let (from, to) = match random.below(20) {
                 // Object headers, each 192 bytes, from the beginning of the heap on.
-                0..=6 => (self.places.heap_at, self.places.heap_at + 17 * 192),
+                0..=6 => (self.places.heap_at, self.places.heap_at + 21 * 192),
                 7..=13 => (self.places.heap_at, self.places.heap_at + supplied),
                 // Header words, arenas, supply.
                 14 => (200, 12288),
