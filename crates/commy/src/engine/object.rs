@@ -329,6 +329,7 @@ pub(super) fn lock_first(
     if !context.has_room(RESERVE) {
         enter(attachment, lane, context)?;
     }
+    context.count_on_log(RESERVE);
     context.lock(header)?;
     if attachment.space().words().freeze.load(Ordering::SeqCst) != 0 && lane.is_alone(context.index) {
         return wait_frozen(attachment, context, header);

@@ -181,12 +181,19 @@ impl Place {
     }
 }
 
+/// So many blocks go without a question between the first and the last of them.
+const RELEASED_AT_ONCE: usize = 4096 / HEAD_SIZE as usize;
+
 /// Lets blocks go at commit.
 ///
 /// # Errors
-/// `OutOfSpace` without log room; if some are recorded by then the context can only be rolled back.
+/// `OutOfSpace` without log room; if some are recorded by then, which needs more than `RELEASED_AT_ONCE` of them, the
+/// context can only be rolled back.
 #[inline(always)]
 pub(crate) fn release_blocks(context: &mut Context, blocks: &[(u64, u64)]) -> Result<()> {
+    if blocks.len() > 1 {
+        context.reserve_log(blocks.len().min(RELEASED_AT_ONCE) as u64 * HEAD_SIZE)?;
+    }
     for (index, (block, len)) in blocks.iter().enumerate() {
         if let Err(error) = context.reserve_log(HEAD_SIZE) {
             context.doomed |= index > 0;

@@ -2,6 +2,7 @@
 
 mod counters;
 mod damaged;
+mod failing;
 mod kill_points;
 mod kill_random;
 mod kill_recovery;
