@@ -157,6 +157,6 @@ mod refusal {
     }
 }
 #[cfg(feature = "crash-points")]
-pub use refusal::{memory_was_refused, refuse_memory};
-#[cfg(feature = "crash-points")]
 pub(crate) use refusal::{asked_for_block, asked_for_log, log_granted};
+#[cfg(feature = "crash-points")]
+pub use refusal::{memory_was_refused, refuse_memory};

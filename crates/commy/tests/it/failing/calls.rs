@@ -89,4 +89,3 @@ fn count(region: &commy::Region) -> Result<()> {
         _ => Err(Error::NotFound),
     }
 }
-

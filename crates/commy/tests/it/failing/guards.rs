@@ -57,7 +57,8 @@ fn try_calls<W: Guarded>(
         let mut refusals = 0;
         for stirred in [false, true] {
             for sequel in [Sequel::Again, Sequel::Another, Sequel::Fails, Sequel::GoesOn] {
-                refusals += trial.run(stirred, sequel).map_err(|failure| format!("{sequel:?}, {stirred}: {failure}"))?;
+                refusals +=
+                    trial.run(stirred, sequel).map_err(|failure| format!("{sequel:?}, {stirred}: {failure}"))?;
             }
         }
         Ok(refusals)

@@ -157,7 +157,7 @@ fn calls_of_handles() {
         mistake::<TreeSet>("extend a set of a tree", members(63), no_room, |s, _| s.extend(["a key that needs a block".to_string(), huge()])),
         mistake::<Texts>("a name that is taken", samples(3), |error| matches!(error, Error::AlreadyExists), |_, region| region.create_object::<Queue>("object").map(drop)),
         mistake::<Texts>("a name of another type", samples(3), |error| matches!(error, Error::TypeMismatch { .. }), |_, region| region.object::<Queue>("object").map(drop)),
-        mistake::<Texts>("a name that is not there", samples(3), |error| matches!(error, Error::NotFound), |_, region| region.rename_object("other", "object")),
+        mistake::<Texts>("a name that is not there", samples(3), |error| matches!(error, Error::NotFound), |_, region| region.rename_object("other", "third")),
         mistake::<Texts>("removal of nothing", samples(3), |error| matches!(error, Error::NotFound), |_, region| region.remove_object("other")),
         mistake::<(Texts, Map)>("a transaction", (samples(8), entries(14)), no_room, |(v, m), region| region.transaction(|tx| {
             tx.write(v)?.push("a text that needs a block")?;

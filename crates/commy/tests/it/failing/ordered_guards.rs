@@ -4,8 +4,8 @@
 use super::guards::{Call, Guarded, call, dooming, repeated, try_all};
 use crate::support::world::{Sample, Wide};
 use commy::{
-    BTreeMapEntry, BTreeMapWriteGuard, Error, Lookup, OrderedKey, Result, SharedBTreeMap, SharedBTreeSet, Store, StoreKey,
-    Value,
+    BTreeMapEntry, BTreeMapWriteGuard, Error, Lookup, OrderedKey, Result, SharedBTreeMap, SharedBTreeSet, Store,
+    StoreKey, Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
