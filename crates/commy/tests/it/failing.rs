@@ -5,9 +5,11 @@
 //! before the call, `check()` is clean, and as many bytes are in use as before.
 
 mod calls;
+mod guard_calls;
+mod guarded;
 mod guards;
 mod mistakes;
-mod ordered_guards;
+mod ordered_guard_calls;
 
 use crate::support::catalogue;
 use crate::support::killer::Failure;

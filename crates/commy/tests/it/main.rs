@@ -10,6 +10,7 @@ mod layers;
 mod liveness;
 mod model;
 mod pitfalls;
+mod read_only;
 mod seeded;
 mod support;
 mod trees;
