@@ -21,6 +21,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// More pieces than any operation here asks for.
 const ENDLESS: u64 = 20_000;
 
+/// What is tried in a region, and what is wrong, if anything is.
+type Attempt<T> = Box<dyn Fn(&Region) -> Result<T, Failure>>;
+
 /// Memory in use in a region that is as it should be.
 fn in_use(region: &Region) -> Result<u64, Failure> {
     let report = region.check().map_err(|error| format!("check: {error}"))?;
@@ -39,7 +42,8 @@ fn same<T: PartialEq + std::fmt::Debug>(seen: &T, wanted: &T, what: &str) -> Res
 fn answer(operate: impl FnOnce() -> commy::Result<()>) -> commy::Result<()> {
     catch_unwind(AssertUnwindSafe(operate)).unwrap_or_else(|panic| match panic.downcast::<String>() {
         Ok(text) if text.starts_with("no room for") => Err(Error::OutOfSpace { requested: 0, capacity: 0 }),
-        other => resume_unwind(other.map_or_else(|panic| panic, |text| text)),
+        Ok(text) => resume_unwind(text),
+        Err(panic) => resume_unwind(panic),
     })
 }
 

@@ -2,7 +2,7 @@
 //! guard is rolled back then, and so it is. In four settings: in a new guard, in one that has changed and logged much
 //! already, in a transaction that fails with the call, and in one that goes on.
 
-use super::{ENDLESS, answer, in_use, refused, same};
+use super::{Attempt, ENDLESS, answer, in_use, refused, same};
 use crate::support::killer::Failure;
 use crate::support::temporary::{Temporary, quiet};
 use crate::support::world::World;
@@ -26,7 +26,7 @@ pub type Act<W> = for<'a> fn(&mut <W as Container>::WriteGuard<'a>) -> Result<()
 /// A call, and the containers that it is tried on.
 pub struct Call {
     name: String,
-    attempt: Box<dyn Fn(&Region) -> std::result::Result<u64, Failure>>,
+    attempt: Attempt<u64>,
 }
 
 /// A call that changes nothing when it fails.

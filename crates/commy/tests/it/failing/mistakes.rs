@@ -2,8 +2,7 @@
 //! was removed. They, too, leave everything as it was.
 
 use super::guards::{Act, Call, Guarded, call, try_all};
-use super::{ENDLESS, fail_everywhere, in_use, refused, same};
-use crate::support::killer::Failure;
+use super::{Attempt, ENDLESS, fail_everywhere, in_use, refused, same};
 use crate::support::scenario::scenario;
 use crate::support::temporary::{Temporary, quiet};
 use crate::support::world::{World, entries, members, samples};
@@ -30,7 +29,7 @@ type Expected = fn(&Error) -> bool;
 /// A call of a handle that must fail.
 struct Mistake {
     name: &'static str,
-    make: Box<dyn Fn(&Region) -> std::result::Result<(), Failure>>,
+    make: Attempt<()>,
 }
 
 fn mistake<W: World>(
