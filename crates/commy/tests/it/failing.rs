@@ -152,6 +152,7 @@ fn objects_without_memory_are_as_before() {
 }
 
 #[test]
-fn calls_that_nobody_is_killed_in_without_memory_are_as_before() {
+fn further_calls_without_memory_are_as_before() {
+    fail_all(&catalogue::further());
     fail_all(&calls::all());
 }
