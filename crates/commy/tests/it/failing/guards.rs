@@ -143,9 +143,10 @@ impl<W: Guarded> Trial<W> {
 
     /// How often the call was refused memory.
     fn run(&self, stirred: bool, sequel: Sequel) -> std::result::Result<u64, Failure> {
+        // What an object takes once and keeps is taken now.
         self.reset()?;
+        let memory = self.reset()?;
         for nth in 1..ENDLESS {
-            let memory = self.reset()?;
             let end = match sequel {
                 Sequel::Again | Sequel::Another => self.in_guard(nth, stirred, sequel == Sequel::Again),
                 Sequel::Fails | Sequel::GoesOn => self.in_transaction(nth, stirred, sequel == Sequel::GoesOn),
