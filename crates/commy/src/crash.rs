@@ -3,6 +3,8 @@
 //!
 //! A test arms the facility with a number: the process dies by SIGKILL when it reaches that many
 //! points. Counting up until an operation ends unharmed visits every step of every protocol in it.
+//!
+//! In the same way a thread can have its n-th request for memory refused, as if the region were full.
 
 /// Names a step between two stores of a crash protocol.
 macro_rules! crash_point {
@@ -99,3 +101,62 @@ mod armed {
 }
 #[cfg(feature = "crash-points")]
 pub use armed::*;
+
+#[cfg(feature = "crash-points")]
+mod refusal {
+    use crate::{Error, Result};
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Requests until the one that is refused; 0: none will be.
+        static LEFT: Cell<u64> = const { Cell::new(0) };
+        /// Up to which address the log of the context with this stamp has been granted.
+        static GRANTED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    }
+
+    /// This thread's `nth` request for memory from now (1 = the next one) is refused: for a block, a page run, or room in
+    /// a log that was not granted before (any log may be full at any time).
+    pub fn refuse_memory(nth: u64) {
+        LEFT.set(nth);
+    }
+
+    /// Refuses nothing from now on. Has the request come?
+    pub fn memory_was_refused() -> bool {
+        LEFT.replace(0) == 0
+    }
+
+    fn asked(requested: u64) -> Result<()> {
+        match LEFT.get() {
+            0 => Ok(()),
+            left => {
+                LEFT.set(left - 1);
+                if left > 1 { Ok(()) } else { Err(Error::OutOfSpace { requested, capacity: 0 }) }
+            }
+        }
+    }
+
+    pub(crate) fn asked_for_block(size: u64) -> Result<()> {
+        asked(size)
+    }
+
+    /// A context asks for room behind `at`.
+    pub(crate) fn asked_for_log(stamp: u64, at: u64, size: u64) -> Result<()> {
+        let (owner, end) = GRANTED.get();
+        if owner == stamp && at <= end && at + size <= end {
+            return Ok(());
+        }
+        asked(size)
+    }
+
+    /// A context has room for `size` bytes behind `at`.
+    pub(crate) fn log_granted(stamp: u64, at: u64, size: u64) {
+        let (owner, end) = GRANTED.get();
+        // Another stretch of the log may lie before the last one.
+        let goes_on = owner == stamp && at <= end && end - at <= 8192;
+        GRANTED.set((stamp, if goes_on { end.max(at + size) } else { at + size }));
+    }
+}
+#[cfg(feature = "crash-points")]
+pub(crate) use refusal::{asked_for_block, asked_for_log, log_granted};
+#[cfg(feature = "crash-points")]
+pub use refusal::{memory_was_refused, refuse_memory};

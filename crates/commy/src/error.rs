@@ -14,13 +14,19 @@ pub struct Holder {
     pub pid: u32,
     /// Thread id of the holding thread; 0 if unknown.
     pub thread: u32,
-    /// Name of the process.
+    /// Name of the process; without a process id, what is known instead.
     pub name: String,
+    /// It has died, and the one who waits may not write: only a process that may repairs what it has left.
+    pub dead: bool,
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} ({}), thread {}", self.pid, self.name, self.thread)
+        if self.pid == 0 {
+            return f.write_str(&self.name);
+        }
+        write!(f, "process {} ({}), thread {}", self.pid, self.name, self.thread)?;
+        if self.dead { f.write_str(", which is dead; a process that may write must repair it") } else { Ok(()) }
     }
 }
 
@@ -28,7 +34,9 @@ impl fmt::Display for Holder {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The lock could not be had in time; its holder is alive (a dead one would have been recovered).
+    /// The lock could not be had in time; its holder is alive (a dead one would have been recovered). A process that may
+    /// only read waits in vain for a dead one, too, while no other is there ([`Holder::dead`] says so), and for writers
+    /// that leave no pause between their changes.
     Timeout {
         /// Who holds it.
         holder: Box<Holder>,

@@ -103,7 +103,10 @@ pub(super) fn add_in<K: OrderedKey, V: Value>(
     let space = context.actor.space;
     let tree = Layout::<K, V>::tree(space, raw);
     let splits = match search {
-        Search::Empty => false,
+        Search::Empty => {
+            tree.touch(context)?;
+            false
+        }
         Search::Absent(position) => tree.open_insert(context, position, to::<K>(space, bytes))?,
         Search::Found(_) => return Err(damaged(raw)),
     };

@@ -184,6 +184,14 @@ impl GaugeReadGuard<'_> {
 }
 
 impl GaugeWriteGuard<'_> {
+    /// What all processes that live contribute together, with what this guard has changed.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn get(&self) -> Result<i64> {
+        total(self.lock.space(), None, &all(self.lock.space(), self.lock.raw())?)
+    }
+
     /// Adds to what this process contributes; returns its whole contribution.
     ///
     /// # Errors

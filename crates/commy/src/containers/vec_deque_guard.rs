@@ -325,7 +325,7 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
     /// Takes the values of a range.
     ///
     /// # Errors
-    /// `InvalidArgument` if the range is not inside of the queue; `OutOfSpace`, `RolledBack`.
+    /// `InvalidArgument` if the range is not inside of the queue; as [`truncate`](Self::truncate).
     pub fn drain(&mut self, range: impl RangeBounds<usize>) -> Result<Vec<T>> {
         let (_, raw) = self.other();
         let len = self.len();
@@ -389,7 +389,7 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
     /// Removes the values from `len` on.
     ///
     /// # Errors
-    /// `OutOfSpace`, `RolledBack`.
+    /// `OutOfSpace` (the guard may then be rolled back at its end if hundreds of values own blocks), `RolledBack`.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
         let (_, raw) = self.other();
         self.lock.with(|context| truncate_in::<T>(context, raw, len as u64))

@@ -302,7 +302,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// Removes the values from `len` on.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// As [`push`](Self::push); the guard may then be rolled back at its end if hundreds of values own blocks.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
         let (_, raw) = self.other();
         self.lock.with(|context| truncate_in::<T>(context, raw, len as u64))

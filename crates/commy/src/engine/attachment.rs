@@ -283,7 +283,7 @@ impl Drop for Attachment {
 fn hold_open_byte(space: &Space, timeout: Duration) -> Result<ByteLock> {
     let held = space.with_file(|file| ByteLock::hold(file, space.geometry.lock_byte_base, timeout))?;
     held.ok_or_else(|| Error::Timeout {
-        holder: Box::new(crate::Holder { pid: 0, thread: 0, name: "an opener of the region".into() }),
+        holder: Box::new(crate::Holder { pid: 0, thread: 0, name: "an opener of the region".into(), dead: false }),
         waited: timeout,
     })
 }

@@ -12,6 +12,7 @@ use super::transaction::Borrow;
 use crate::crash::crash_point;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
 use crate::lock::{self, OWNER, Published, holder, is_stable};
+use crate::process::is_dead;
 use crate::raw::{self, Descriptor};
 use crate::region::Space;
 use crate::region::layout::*;
@@ -191,7 +192,8 @@ impl Object {
             }
             if start.elapsed() >= self.attachment.timeout() {
                 let owner = self.header().word.load(Ordering::Relaxed) & OWNER;
-                let holder = Box::new(holder(self.space(), owner));
+                let mut holder = Box::new(holder(self.space(), owner));
+                holder.dead = is_dead_owner(self.space(), owner);
                 return Err(Error::Timeout { holder, waited: start.elapsed() });
             }
             std::thread::sleep(std::time::Duration::from_micros(50));
@@ -295,6 +297,13 @@ impl Object {
     }
 }
 
+/// Is the process dead whose lane a lock word names? Asked by somebody who cannot repair anything.
+fn is_dead_owner(space: &Space, lock_id: u32) -> bool {
+    let Some(lane) = lock_id.checked_sub(1).and_then(|id| space.lane(id)) else { return false };
+    let owner = lane.owner.load(Ordering::Acquire);
+    is_dead(space, None, pack::owner_slot(owner), pack::owner_incarnation(owner)).unwrap_or(false)
+}
+
 /// Reads an object's descriptor inside an optimistic try.
 pub(super) fn read_descriptor(attempt: &Attempt, space: &Space, header: &ObjectHeader) -> Option<Result<Descriptor>> {
     let (block, len) = (header.descriptor.peek(), header.descriptor_len.peek());
@@ -329,6 +338,7 @@ pub(super) fn lock_first(
     if !context.has_room(RESERVE) {
         enter(attachment, lane, context)?;
     }
+    context.count_on_log(RESERVE);
     context.lock(header)?;
     if attachment.space().words().freeze.load(Ordering::SeqCst) != 0 && lane.is_alone(context.index) {
         return wait_frozen(attachment, context, header);

@@ -18,7 +18,18 @@ impl Context {
     /// Makes room for records of `size` bytes in all, heads included (at most 4 KiB).
     #[inline(always)]
     pub(crate) fn reserve_log(&mut self, size: u64) -> Result<()> {
-        if self.has_room(size) { Ok(()) } else { self.extend_log(size) }
+        #[cfg(feature = "crash-points")]
+        crate::crash::asked_for_log(self.stamp, self.log_address(), size)?;
+        let reserved = if self.has_room(size) { Ok(()) } else { self.extend_log(size) };
+        self.count_on_log(size);
+        reserved
+    }
+
+    /// There is room for `size` bytes, and no test may pretend otherwise until they are used.
+    #[inline(always)]
+    pub(crate) fn count_on_log(&self, _size: u64) {
+        #[cfg(feature = "crash-points")]
+        crate::crash::log_granted(self.stamp, self.log_address(), _size);
     }
 
     #[cold]
@@ -49,6 +60,8 @@ impl Context {
     #[inline(always)]
     pub(crate) fn allocate_class(&mut self, class: usize) -> Result<u64> {
         self.reserve_log(HEAD_SIZE)?;
+        #[cfg(feature = "crash-points")]
+        crate::crash::asked_for_block(super::class::block_size(class))?;
         if pack::list_head(self.actor.lane.lists[class].peek()) == 0 {
             refill(self.actor, class)?;
         }
@@ -61,6 +74,8 @@ impl Context {
         if size > capacity {
             return Err(Error::OutOfSpace { requested: size, capacity });
         }
+        #[cfg(feature = "crash-points")]
+        crate::crash::asked_for_block(size)?;
         refill_run(self.actor, size.div_ceil(PAGE))?;
         let block = self.pop(RUN_CLASS)?;
         // All of it will be written at once (a grown vector, a new table).

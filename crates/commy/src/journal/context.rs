@@ -194,6 +194,12 @@ impl Context {
         (self.end as u64).wrapping_sub(self.at as u64) >= size
     }
 
+    /// Where the next record goes.
+    #[cfg(feature = "crash-points")]
+    pub(crate) fn log_address(&self) -> u64 {
+        self.at as u64
+    }
+
     /// Makes the context count as active before it has a record, so that the lane is not at rest.
     pub(crate) fn mark_active(&self) {
         self.state.store(pack::context(self.resting(), Phase::Active as u64), Ordering::SeqCst);

@@ -128,7 +128,7 @@ fn wake(word: &AtomicU32, before: u32) {
 /// Who holds the word that names `lock_id`, in words.
 #[cold]
 pub(crate) fn holder(space: &Space, lock_id: u32) -> Holder {
-    let unknown = Holder { pid: 0, thread: 0, name: "unknown".into() };
+    let unknown = Holder { pid: 0, thread: 0, name: "one after the other".into(), dead: false };
     let Some(lane) = lock_id.checked_sub(1).and_then(|id| space.lane(id)) else { return unknown };
     let owner = lane.owner.load(Ordering::Acquire);
     let slot = pack::owner_slot(owner);
@@ -136,7 +136,7 @@ pub(crate) fn holder(space: &Space, lock_id: u32) -> Holder {
         return unknown;
     }
     let slot = space.slot(slot);
-    Holder { pid: slot.pid.peek() as u32, thread: lane.thread_id.peek() as u32, name: slot_name(slot) }
+    Holder { pid: slot.pid.peek() as u32, thread: lane.thread_id.peek() as u32, name: slot_name(slot), dead: false }
 }
 
 impl Actor<'_> {

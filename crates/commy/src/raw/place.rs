@@ -244,12 +244,19 @@ pub(crate) fn release_room(parts: &[OwnedPart]) -> u64 {
     parts.iter().map(room).sum()
 }
 
+/// So many log bytes are taken before the first record: what fits goes without a question between.
+const RELEASED_AT_ONCE: u64 = 4096;
+
 /// Lets go at commit what a value owned.
 ///
 /// # Errors
-/// `OutOfSpace` without log room; if some are recorded by then the context can only be rolled back.
+/// `OutOfSpace` without log room; if some are recorded by then, which takes more than `RELEASED_AT_ONCE`, the
+/// context can only be rolled back.
 #[inline(always)]
 pub(crate) fn release_blocks(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
+    if parts.len() > 1 {
+        context.reserve_log(release_room(parts).min(RELEASED_AT_ONCE))?;
+    }
     for (index, part) in parts.iter().enumerate() {
         let released = match part {
             OwnedPart::Block(block, len) => context.reserve_log(HEAD_SIZE).map(|()| context.release(*len, *block)),

@@ -56,6 +56,11 @@ fn trees_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn further_calls_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::further());
+}
+
+#[test]
 fn transactions_survive_a_kill_at_every_point() {
     kill_all(&catalogue::transactions());
 }

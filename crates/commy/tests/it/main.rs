@@ -2,6 +2,7 @@
 
 mod counters;
 mod damaged;
+mod failing;
 mod kill_points;
 mod kill_random;
 mod kill_recovery;
@@ -10,6 +11,7 @@ mod liveness;
 mod model;
 mod nested;
 mod pitfalls;
+mod read_only;
 mod seeded;
 mod support;
 mod trees;

@@ -87,8 +87,9 @@ impl<'a> Tree<'a> {
         self.raw.len.peek()
     }
 
+    /// Puts the header into the log, once.
     #[inline(always)]
-    pub(super) fn touch(&self, context: &mut Context) -> Result<()> {
+    pub(crate) fn touch(&self, context: &mut Context) -> Result<()> {
         context.save_header(self.raw, 0)
     }
 

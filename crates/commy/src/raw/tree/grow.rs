@@ -210,13 +210,12 @@ impl Tree<'_> {
         node.set_count(count + 1);
     }
 
-    /// Makes the first leaf, with one entry; `reserve_log` of 256 came before.
+    /// Makes the first leaf, with one entry; `touch` and `reserve_log` of 256 came before.
     ///
     /// # Errors
     /// `OutOfSpace`; nothing has changed then.
     #[cold]
     pub(crate) fn plant(&self, context: &mut Context, (key, value): (*const u8, *const u8)) -> Result<Position> {
-        self.touch(context)?;
         let mut fresh = Fresh::new();
         fresh.allocate(context, self.layout.leaf_size)?;
         let (leaf, offset) = fresh.node(0);

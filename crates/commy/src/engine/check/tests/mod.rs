@@ -236,7 +236,10 @@ impl World {
         Place(slot.as_mut_ptr().cast()).put_bytes(context, value).unwrap();
         let slots = (std::ptr::from_ref(&key).cast(), slot.as_ptr().cast());
         match search {
-            Search::Empty => drop(tree.plant(context, slots).unwrap()),
+            Search::Empty => {
+                tree.touch(context).unwrap();
+                tree.plant(context, slots).unwrap();
+            }
             Search::Absent(position) if splits => {
                 tree.insert_with_split(context, &position, compare, &[], slots).unwrap();
             }

@@ -4,6 +4,7 @@ mod boxes_and_texts;
 mod counters;
 mod deques;
 mod engine;
+mod further;
 mod maps;
 mod nested;
 mod sets;
@@ -15,6 +16,7 @@ pub use boxes_and_texts::{boxes, strings};
 pub use counters::counters;
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
+pub use further::further;
 pub use maps::maps;
 pub use nested::nested;
 pub use sets::sets;
@@ -42,6 +44,7 @@ const GROUPS: &[Group] = &[
     (&["objects"], objects),
     (&["threads"], threads),
     (&["regions"], regions),
+    (&["further"], further),
     (&["canary"], crate::kill_points::canaries),
 ];
 
