@@ -13,7 +13,7 @@ use crate::engine::{Attempt, Object};
 use crate::journal::Context;
 use crate::raw::{
     BLOCKS_ROOM, ContainerKind, Descriptor, Ends, Image, Owned, Place, Position, Search, Shape, Tree, TreeLayout,
-    TreeView, prove, release_blocks,
+    TreeView, prove, release_blocks, release_room,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -165,7 +165,7 @@ pub(super) fn erase_in<K: OrderedKey, V: Value>(
     let mut blocks = Layout::<K, V>::key(position).owned_blocks(K::OWNED)?;
     blocks.extend(Layout::<K, V>::value(position).owned_blocks(V::OWNED)?);
     let balances = tree.open_remove(context, position, compare)?;
-    let room = blocks.len() as u64 * 16;
+    let room = release_room(&blocks);
     context.reserve_log(if balances { BLOCKS_ROOM + room } else { room })?;
     if balances {
         tree.remove_and_balance(context, position, compare)?;

@@ -364,10 +364,12 @@ pub(super) fn store_over<V: Value>(
     if const { V::OWNED.is_empty() } {
         return value.store(context, &place.target());
     }
-    // Room for the blocks that come and for those that go: from here on only the heap may say no, before the slot changes.
-    context.reserve_log(release_room(parts) + 64)?;
     let mut image = Image::<V::Repr>::zeroed();
-    store_whole::<V>(context, value, &image.target())?;
+    context.whole(|context| {
+        value.store(context, &image.target())?;
+        // From here on nothing can fail.
+        context.reserve_log(release_room(parts))
+    })?;
     release_blocks(context, parts)?;
     place.fill(&image);
     Ok(())

@@ -6,7 +6,7 @@ use std::ops::{
 };
 
 use super::nested::view;
-use super::value::{Opened, Store, Value, take_locked};
+use super::value::{Opened, Store, Value, store_whole, take_locked};
 use super::vec::{pop_in, push_in, set_in, slot_size, truncate_in};
 use crate::engine::{ReadLock, WriteLock};
 use crate::raw::{Place, Tail, Vector, release_blocks};
@@ -259,7 +259,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
             vector.open_from(context, index)?;
             vector.reserve(context, 1)?;
             let place = Place::fresh(vector.slots(len, 1)?);
-            value.store(context, &place.target())?;
+            store_whole::<T>(context, &value, &place.target())?;
             vector.publish_push(1);
             vector.rotate_last_to(index)
         })

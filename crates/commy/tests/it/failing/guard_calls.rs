@@ -1,12 +1,12 @@
 //! Calls under write guards of everything but trees: one line each.
 
 use super::guards::{Call, call, dooming, try_all, try_few};
-use crate::support::world::{Record, Sample, Wide, entries, members, samples};
+use crate::support::world::{Job, Record, Sample, Wide, entries, members, samples};
 use commy::{
     Entry, Error, Key, Lookup, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet,
     SharedString, SharedVec, SharedVecDeque, Store, StoreKey, Value,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 #[rustfmt::skip]
@@ -65,6 +65,8 @@ fn vectors() {
     try_all(vectors_of::<String>("String"));
     try_all(vectors_of::<Option<String>>("Option<String>"));
     try_all(vectors_of::<Vec<u8>>("Vec<u8>"));
+    try_all(vectors_of::<Job>("Job"));
+    try_all(vectors_of_tables());
     try_all(plain_vectors());
 }
 
@@ -127,6 +129,7 @@ fn queues() {
     try_all(queues_of::<u64>("u64"));
     try_all(queues_of::<String>("String"));
     try_all(queues_of::<Option<String>>("Option<String>"));
+    try_all(queues_of::<Vec<String>>("Vec<String>"));
     try_all(plain_queues());
 }
 
@@ -199,12 +202,55 @@ fn plain_maps() -> Vec<Call> {
     ]
 }
 
+/// Values of which each takes many pieces.
+#[rustfmt::skip]
+fn vectors_of_tables() -> Vec<Call> {
+    type V = SharedVec<HashMap<u64, Vec<String>>>;
+    let name = |call: &str| format!("SharedVec<HashMap<u64, Vec<String>>>: {call}");
+    vec![
+        call::<V>(name("push with growth"), samples(4), |v| v.push(Sample::sample(5)), |v| v.push(HashMap::sample(5))),
+        call::<V>(name("set"), samples(2), |v| v[1] = Sample::sample(5), |v| v.set(1, HashMap::sample(5)).map(drop)),
+        call::<V>(name("insert"), samples(2), |v| v.insert(1, Sample::sample(5)), |v| v.insert(1, HashMap::sample(5))),
+        call::<V>(name("remove"), samples(2), |v| drop(v.remove(1)), |v| v.remove(1).map(drop)),
+    ]
+}
+
+/// Calls through what a guard lends.
+#[rustfmt::skip]
+fn nested_maps() -> Vec<Call> {
+    type M = SharedHashMap<u64, BTreeMap<u32, Vec<String>>>;
+    let name = |call: &str| format!("SharedHashMap<u64, BTreeMap<u32, Vec<String>>>: {call}");
+    vec![
+        call::<M>(name("push into a lent one"), entries(8),
+            |m| m.get_mut(&7).unwrap().get_mut(&1).unwrap().push(String::sample(1)),
+            |m| m.get_mut(&7).unwrap().get_mut(&1).unwrap().push(String::sample(1))),
+        call::<M>(name("entry in a lent one"), entries(8),
+            |m| drop(m.get_mut(&7).unwrap().insert(50, Vec::sample(4))),
+            |m| m.get_mut(&7).unwrap().entry(50).or_insert(Vec::<String>::sample(4)).map(drop)),
+        call::<M>(name("insert over a lent one's"), entries(8),
+            |m| drop(m.get_mut(&7).unwrap().insert(1, Vec::sample(4))),
+            |m| m.get_mut(&7).unwrap().insert(1, Vec::<String>::sample(4)).map(drop)),
+        call::<M>(name("remove from a lent one"), entries(8),
+            |m| drop(m.get_mut(&7).unwrap().remove(&1)),
+            |m| m.get_mut(&7).unwrap().remove(&1).map(drop)),
+        call::<M>(name("clear a lent one"), entries(8),
+            |m| m.get_mut(&7).unwrap().clear(),
+            |m| m.get_mut(&7).unwrap().clear()),
+        call::<M>(name("a new one by entry"), entries(8),
+            |m| assert!(m.entry(50).or_default().is_empty()),
+            |m| m.entry(50).or_default().map(drop)),
+    ]
+}
+
 #[test]
 fn maps() {
     try_all(maps_of::<u64, u64>("u64, u64"));
     try_all(maps_of::<String, String>("String, String"));
     try_all(maps_of::<u64, Option<String>>("u64, Option<String>"));
     try_all(maps_of::<String, Vec<u8>>("String, Vec<u8>"));
+    try_all(maps_of::<String, Job>("String, Job"));
+    try_all(maps_of::<u64, BTreeMap<u32, Vec<String>>>("u64, BTreeMap<u32, Vec<String>>"));
+    try_all(nested_maps());
     try_all(plain_maps());
 }
 

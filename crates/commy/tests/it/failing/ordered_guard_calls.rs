@@ -2,7 +2,7 @@
 //! children; they are filled in order, so all but the last are full.
 
 use super::guards::{Call, Guarded, call, dooming, repeated, try_all};
-use crate::support::world::{Sample, Wide};
+use crate::support::world::{Job, Sample, Wide};
 use commy::{
     BTreeMapEntry, BTreeMapWriteGuard, Error, Lookup, OrderedKey, Result, SharedBTreeMap, SharedBTreeSet, Store,
     StoreKey, Value,
@@ -154,6 +154,7 @@ fn maps() {
     try_all(maps_of::<String, String>("String, String", 63, 63 * 2));
     try_all(maps_of::<Wide, Option<String>>("[u64; 64], Option<String>", 7, 16 * 7));
     try_all(maps_of::<String, Wide>("String, [u64; 64]", 7, 63 * 7));
+    try_all(maps_of::<u64, Job>("u64, Job", 28, 28 * 2));
     try_all(plain_maps());
     try_all(tall_maps());
 }
