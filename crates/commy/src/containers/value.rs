@@ -102,6 +102,7 @@ impl Value for String {
         "String".into()
     }
 
+    #[inline]
     fn lend<'a>(slot: Slot<'a>) -> &'a str {
         // Cannot fail on an object that was validated; a damaged one shows as empty rather than as a panic.
         slot.lend_text().unwrap_or_default()
@@ -127,6 +128,7 @@ impl Value for Vec<u8> {
         "Vec<u8>".into()
     }
 
+    #[inline]
     fn lend<'a>(slot: Slot<'a>) -> &'a [u8] {
         slot.lend_bytes().unwrap_or_default()
     }

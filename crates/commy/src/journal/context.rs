@@ -77,6 +77,7 @@ pub struct Context {
     only: Option<NonNull<ObjectHeader>>,
     /// Are there records that ask for work after the commit or the rollback?
     frees: bool,
+    retires: bool,
     allocs: bool,
     saves: bool,
     /// An operation failed half-way: this context can only be rolled back.
@@ -114,6 +115,7 @@ impl Context {
             held: 0,
             only: None,
             frees: false,
+            retires: false,
             allocs: false,
             saves: false,
             doomed: false,
@@ -134,7 +136,7 @@ impl Context {
         self.stamp = self.stamp_base | counter;
         self.held = 0;
         self.logged = 0;
-        (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
+        (self.frees, self.retires, self.allocs, self.saves, self.doomed) = (false, false, false, false, false);
     }
 
     /// Back to the beginning of the log. Context 0 begins in the lane; the others in their first chunk, once they have
@@ -377,7 +379,7 @@ impl Context {
 
     /// Records that the object, whose word is held, gets `generation` at commit; there is room.
     pub(crate) fn append_retire(&mut self, object: u64, generation: u64) {
-        self.frees = true;
+        (self.frees, self.retires) = (true, true);
         self.append(Kind::Retire, 0, object, (&raw const generation).cast(), 8);
     }
 
@@ -440,7 +442,7 @@ impl Context {
     #[inline(always)]
     fn end(&mut self, work_left: bool) -> Result<bool> {
         match self.only {
-            Some(header) if self.held == 1 && !work_left => {
+            Some(header) if self.held == 1 && !self.retires => {
                 // SAFETY: R1: locked by this context; headers are type-stable.
                 let header = unsafe { header.as_ref() };
                 lock::close_version(header);
