@@ -158,10 +158,15 @@ impl Object {
         &self,
         mut copy: impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>,
     ) -> Option<Result<R>> {
-        (0..TRIES).find_map(|_| {
-            std::hint::spin_loop();
-            self.try_peek(&mut copy)
-        })
+        let mut pauses = lock::Pauses::new(TRIES);
+        loop {
+            if let Some(result) = self.try_peek(&mut copy) {
+                return Some(result);
+            }
+            if !pauses.pause() {
+                return None;
+            }
+        }
     }
 
     #[cold]
