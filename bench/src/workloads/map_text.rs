@@ -84,13 +84,7 @@ fn insert(
 }
 
 /// Copies of values.
-fn look_up(
-    arguments: &Arguments,
-    report: &mut Report,
-    shared: &Shared,
-    private: &Private,
-    order: &[&str],
-) -> Outcome {
+fn look_up(arguments: &Arguments, report: &mut Report, shared: &Shared, private: &Private, order: &[&str]) -> Outcome {
     let mut ours = || sum(order, |key| Ok(shared.get(key)?.ok_or("a key is missing")?.len()));
     let mut limit = || {
         sum(order, |key| {
