@@ -72,12 +72,11 @@ pub struct Context {
     /// Position at which the stretch before was left: a stored cursor never rests on the beginning of a later one.
     left_at: u64,
     chunk_block: u64,
-    /// Objects held; with exactly one, `only` is it and ending needs no walk through the log.
+    /// Objects held; with exactly one that is not retired, `only` is it and ending needs no walk through the log.
     held: u32,
     only: Option<NonNull<ObjectHeader>>,
     /// Are there records that ask for work after the commit or the rollback?
     frees: bool,
-    retires: bool,
     allocs: bool,
     saves: bool,
     /// An operation failed half-way: this context can only be rolled back.
@@ -115,7 +114,6 @@ impl Context {
             held: 0,
             only: None,
             frees: false,
-            retires: false,
             allocs: false,
             saves: false,
             doomed: false,
@@ -136,7 +134,7 @@ impl Context {
         self.stamp = self.stamp_base | counter;
         self.held = 0;
         self.logged = 0;
-        (self.frees, self.retires, self.allocs, self.saves, self.doomed) = (false, false, false, false, false);
+        (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
     }
 
     /// Back to the beginning of the log. Context 0 begins in the lane; the others in their first chunk, once they have
@@ -379,7 +377,9 @@ impl Context {
 
     /// Records that the object, whose word is held, gets `generation` at commit; there is room.
     pub(crate) fn append_retire(&mut self, object: u64, generation: u64) {
-        (self.frees, self.retires) = (true, true);
+        self.frees = true;
+        // Ending must look for this record.
+        self.only = None;
         self.append(Kind::Retire, 0, object, (&raw const generation).cast(), 8);
     }
 
@@ -442,7 +442,7 @@ impl Context {
     #[inline(always)]
     fn end(&mut self, work_left: bool) -> Result<bool> {
         match self.only {
-            Some(header) if self.held == 1 && !self.retires => {
+            Some(header) if self.held == 1 => {
                 // SAFETY: R1: locked by this context; headers are type-stable.
                 let header = unsafe { header.as_ref() };
                 lock::close_version(header);
