@@ -13,6 +13,7 @@ fn every_workload_runs() {
         "deque",
         "deque-two-processes",
         "map-write",
+        "map-text",
         "tree-read",
         "tree-write",
         "allocation",

@@ -7,6 +7,7 @@ mod deque;
 mod deque_two_processes;
 mod idle_lanes;
 mod map_read;
+mod map_text;
 mod map_write;
 mod memory;
 mod recovery;
@@ -28,7 +29,7 @@ pub(crate) struct Workload {
 }
 
 /// All of them, in the order in which they run.
-pub(crate) const WORKLOADS: [Workload; 15] = [
+pub(crate) const WORKLOADS: [Workload; 16] = [
     Workload { name: "vec-push", about: "appending through the handle, one atomic change each", run: vec_push::run },
     Workload { name: "vec-guard", about: "appending under a write guard", run: vec_guard::run },
     Workload { name: "vec-read", about: "elements by index, without a lock", run: vec_read::run },
@@ -44,6 +45,7 @@ pub(crate) const WORKLOADS: [Workload; 15] = [
     },
     Workload { name: "map-read", about: "look-ups and iteration in a map of 1,000,000 entries", run: map_read::run },
     Workload { name: "map-write", about: "inserting, updating, removing 1,000,000 entries", run: map_write::run },
+    Workload { name: "map-text", about: "inserting and looking up 300,000 texts by texts", run: map_text::run },
     Workload {
         name: "tree-read",
         about: "look-ups, ranges, iteration in a tree of 1,000,000 entries",

@@ -45,6 +45,7 @@ impl<K: OrderedKey, V: Value> Layout<K, V> {
         Descriptor { shape: Self::shape(kind), owned: Owned::words(Self::OWNED), order: K::order(), text }
     }
 
+    #[inline(always)]
     pub(super) fn tree<'a>(space: &'a Space, raw: &'a RawHeader) -> Tree<'a> {
         Tree::new(space, raw, Self::TREE)
     }

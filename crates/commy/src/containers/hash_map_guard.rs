@@ -187,7 +187,7 @@ impl<'a, K: Key, V: Value> HashMapReadGuard<'a, K, V> {
 
     #[inline(always)]
     fn view(&self) -> Option<TableView> {
-        self.view
+        self.view.map(|view| view.with_slot_size(Layout::<K, V>::SLOT))
     }
 }
 

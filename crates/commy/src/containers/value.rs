@@ -207,6 +207,7 @@ impl Value for String {
         "String".into()
     }
 
+    #[inline]
     fn lend<'a>(slot: Slot<'a>) -> &'a str {
         // Cannot fail on an object that was validated; a damaged one shows as empty rather than as a panic.
         slot.lend_text().unwrap_or_default()
@@ -242,6 +243,7 @@ impl Row<u8> for Bytes {
         "Vec<u8>".into()
     }
 
+    #[inline]
     fn lend<'a>(slot: Slot<'a>) -> &'a [u8] {
         slot.lend_bytes().unwrap_or_default()
     }

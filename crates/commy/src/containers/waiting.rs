@@ -94,7 +94,19 @@ impl<T: Value> SharedVecDeque<T> {
         self.pop_wait(Side::Back, timeout)
     }
 
+    #[inline]
     fn pop_wait(&self, side: Side, timeout: Duration) -> Result<Option<T>> {
+        let object = Container::object(self);
+        if object.glance(|_, raw| Some(raw.length() != 0)) == Some(true)
+            && let Some(value) = object.change(|context, raw| pop_in(context, raw, side))?
+        {
+            return Ok(Some(value));
+        }
+        self.pop_later(side, timeout)
+    }
+
+    #[inline(never)]
+    fn pop_later(&self, side: Side, timeout: Duration) -> Result<Option<T>> {
         let object = Container::object(self);
         let has_some = || object.peek_at_once(|_, raw| Some(Ok(raw.length() != 0))).unwrap_or(Ok(false));
         object.wait_until(timeout, || match has_some()? {
@@ -143,7 +155,20 @@ impl<T: Value> SharedVecDeque<T> {
         self.push_wait(Side::Front, &value, timeout)
     }
 
+    #[inline]
     fn push_wait(&self, side: Side, value: &impl Store<T>, timeout: Duration) -> Result<bool> {
+        let object = Container::object(self);
+        let space = object.space();
+        if object.glance(|_, raw| Some(queue::<T>(space, raw).is_beyond_limit(1))) == Some(false)
+            && unless_full(object.change(|context, raw| push_in::<T>(context, raw, side, value)))?
+        {
+            return Ok(true);
+        }
+        self.push_later(side, value, timeout)
+    }
+
+    #[inline(never)]
+    fn push_later(&self, side: Side, value: &impl Store<T>, timeout: Duration) -> Result<bool> {
         let object = Container::object(self);
         let space = object.space();
         let is_full =

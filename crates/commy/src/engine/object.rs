@@ -159,10 +159,15 @@ impl Object {
         &self,
         mut copy: impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>,
     ) -> Option<Result<R>> {
-        (0..TRIES).find_map(|_| {
-            std::hint::spin_loop();
-            self.try_peek(&mut copy)
-        })
+        let mut pauses = lock::Pauses::new(TRIES);
+        loop {
+            if let Some(result) = self.try_peek(&mut copy) {
+                return Some(result);
+            }
+            if !pauses.pause() {
+                return None;
+            }
+        }
     }
 
     #[cold]
@@ -428,9 +433,16 @@ impl Drop for Operation<'_> {
 /// Commits, and does what the records ask for.
 #[inline(always)]
 fn commit(context: &mut Context) -> Result<()> {
-    let more = context.commit();
-    let ended = more.and_then(|more| if more { raw::finish(context.actor, context.index) } else { Ok(()) });
-    ended.inspect_err(|_| break_down(context))
+    // Errors are large: where there is none nothing is to be moved about.
+    let ended = match context.commit() {
+        Ok(false) => return Ok(()),
+        Ok(true) => raw::finish(context.actor, context.index),
+        Err(error) => Err(error),
+    };
+    if ended.is_err() {
+        break_down(context);
+    }
+    ended
 }
 
 /// A context that could not be ended stays as it is: its lane says so, and nobody waits for it or uses it again.

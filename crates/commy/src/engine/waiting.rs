@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::object::Object;
 use crate::journal;
-use crate::lock;
+use crate::lock::{self, Pauses};
 use crate::{Error, Result};
 
-/// Looks before the first sleep: who waits in turns with another process meets it awake.
-const LOOKS: u32 = 200;
+/// Processor hints before the first sleep: who waits in turns with another process meets it awake.
+const HINTS: u32 = 300;
 /// A sleeper looks again after this time whatever happens. A wake is lost only if whoever owes it dies between its commit
 /// and the wake; recovery of the dead wakes, too, but may come later.
 const RECHECK: Duration = Duration::from_millis(10);
@@ -28,12 +28,15 @@ impl Object {
         timeout: Duration,
         mut ready: impl FnMut() -> Result<Option<R>>,
     ) -> Result<Option<R>> {
+        if let Some(answer) = ready()? {
+            return Ok(Some(answer));
+        }
         let start = Instant::now();
-        for _ in 0..if timeout.is_zero() { 1 } else { LOOKS } {
+        let mut pauses = Pauses::new(if timeout.is_zero() { 0 } else { HINTS });
+        while pauses.pause() {
             if let Some(answer) = ready()? {
                 return Ok(Some(answer));
             }
-            std::hint::spin_loop();
         }
         self.refuse_own()?;
         loop {

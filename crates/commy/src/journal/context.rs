@@ -72,7 +72,7 @@ pub struct Context {
     /// Position at which the stretch before was left: a stored cursor never rests on the beginning of a later one.
     left_at: u64,
     chunk_block: u64,
-    /// Objects held; with exactly one, `only` is it and ending needs no walk through the log.
+    /// Objects held; with exactly one that is not retired, `only` is it and ending needs no walk through the log.
     held: u32,
     only: Option<NonNull<ObjectHeader>>,
     /// Are there records that ask for work after the commit or the rollback?
@@ -395,6 +395,8 @@ impl Context {
     /// Records that the object, whose word is held, gets `generation` at commit; there is room.
     pub(crate) fn append_retire(&mut self, object: u64, generation: u64) {
         self.frees = true;
+        // Ending must look for this record.
+        self.only = None;
         self.append(Kind::Retire, 0, object, (&raw const generation).cast(), 8);
     }
 
@@ -502,7 +504,7 @@ impl Context {
     #[inline(always)]
     fn end(&mut self, work_left: bool) -> Result<bool> {
         match self.only {
-            Some(header) if self.held == 1 && !work_left => {
+            Some(header) if self.held == 1 => {
                 // SAFETY: R1: locked by this context; headers are type-stable.
                 let header = unsafe { header.as_ref() };
                 lock::close_version(header);

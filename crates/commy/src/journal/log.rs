@@ -172,8 +172,11 @@ impl<'a> Log<'a> {
             return Ok(None);
         }
         let damaged = || Error::corrupt(self.actor.space.offset_of(self.actor.lane), "a log record is malformed");
-        let number = chunks.partition_point(|chunk| chunk.base < cursor).checked_sub(1).ok_or_else(damaged)?;
-        let chunk = &chunks[number];
+        // All chunks but the first are of one size, and each begins where the one before it ends.
+        let first = chunks.first().ok_or_else(damaged)?;
+        let behind = cursor.checked_sub(first.size + 1);
+        let number = behind.map_or(0, |behind| 1 + (behind / (CHUNK_SIZE - CHUNK_HEAD)) as usize);
+        let chunk = chunks.get(number).ok_or_else(damaged)?;
         let used = cursor - chunk.base;
         if used > chunk.size || used < HEAD_SIZE || !used.is_multiple_of(8) {
             return Err(damaged());

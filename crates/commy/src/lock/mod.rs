@@ -2,12 +2,14 @@
 
 mod change;
 mod deadlock;
+mod pauses;
 mod readers;
 mod version;
 mod wait;
 mod word;
 
 pub(crate) use change::{announce, overhear, probe, sleep_until_change};
+pub(crate) use pauses::Pauses;
 pub(crate) use readers::{Published, clear_line, drain, own_reads, publish, publish_again, unpublish};
 pub(crate) use version::{close_version, is_stable, open_version};
 pub(crate) use wait::{Blocked, Waiting, wait_for_word};

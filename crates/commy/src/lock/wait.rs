@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::deadlock;
+use super::pauses::Pauses;
 use super::word::{ONE_READER, OWNER, READERS, RESERVED, WAITERS, holder, lock_class};
 use crate::process::{Actor, LaneState, is_dead};
 use crate::region::layout::*;
@@ -30,7 +31,8 @@ const PROBE_YOUNG: Duration = Duration::from_micros(150);
 const PROBE_LATER: Duration = Duration::from_micros(300);
 const PROBE_OLD: Duration = Duration::from_millis(1);
 const DEADLOCK_AFTER: Duration = Duration::from_millis(50);
-const SPINS: u32 = 100;
+/// Processor hints before the first sleep.
+const HINTS: u32 = 100;
 
 /// One wait, from the first failed try to success or failure, across recoveries.
 pub(crate) struct Waiting {
@@ -169,7 +171,7 @@ pub(crate) fn wait_for_word(
     offset: u64,
     waiting: &mut Waiting,
 ) -> Result<(), Blocked> {
-    let mut spins = 0;
+    let mut pauses = Pauses::new(HINTS);
     loop {
         let seen = word.load(Ordering::Relaxed);
         let owner = seen & OWNER;
@@ -189,9 +191,7 @@ pub(crate) fn wait_for_word(
         if owner == actor.lock_id() {
             return Err(Blocked::Failed(Error::Deadlock));
         }
-        if spins < SPINS {
-            spins += 1;
-            std::hint::spin_loop();
+        if pauses.pause() {
             continue;
         }
         let aged = waiting.is_aged();

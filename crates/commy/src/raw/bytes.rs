@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use crate::heap::rounded;
 use crate::journal::Context;
-use crate::region::{Space, copy_out, load_u8, load_u64};
+use crate::region::{Space, copy_out, load_16, load_u8, load_u64};
 use crate::{Error, Result};
 
 /// The slot's 16 bytes.
@@ -63,6 +63,7 @@ pub(crate) fn valid_len(space: &Space, len: u64) -> bool {
 }
 
 /// Makes the slot of a new string; its block, if it needs one, belongs to the context.
+#[inline]
 pub(crate) fn encode(context: &mut Context, bytes: &[u8]) -> Result<BytesSlot> {
     if bytes.len() <= INLINE {
         let mut slot = [0u8; 16];
@@ -84,6 +85,7 @@ pub(crate) fn encode(context: &mut Context, bytes: &[u8]) -> Result<BytesSlot> {
 ///
 /// # Safety
 /// `at` is a string slot that nobody changes for `'a`.
+#[inline]
 pub(crate) unsafe fn lend(space: &Space, at: *const u8) -> Result<&[u8]> {
     // SAFETY: the caller's.
     let slot = unsafe { at.cast::<BytesSlot>().read_unaligned() };
@@ -112,9 +114,12 @@ pub(crate) fn copy_out_content(space: &Space, slot: BytesSlot) -> Result<Vec<u8>
         }
         Content::Block { block, len } => {
             let source = space.resolve(block, len)?;
-            let mut bytes = vec![0; len as usize];
-            // SAFETY: R1 for the source, the vector for the target.
-            unsafe { copy_out(source, bytes.as_mut_ptr(), len as usize) };
+            let mut bytes = Vec::with_capacity(len as usize);
+            // SAFETY: R1 for the source; the vector has room for `len` bytes, all of which are written.
+            unsafe {
+                copy_out(source, bytes.as_mut_ptr(), len as usize);
+                bytes.set_len(len as usize);
+            }
             Ok(bytes)
         }
     }
@@ -138,11 +143,17 @@ pub(crate) unsafe fn same_content(space: &Space, at: *const u8, key: &[u8]) -> b
     if slot[1] != (key.len() as u64 | HEAP) {
         return false;
     }
-    match space.resolve(slot[0], key.len() as u64) {
-        // SAFETY: R1.
-        Ok(start) => unsafe { equal(start, key) },
-        Err(_) => false,
-    }
+    let start = match space.resolve_known(slot[0], key.len() as u64) {
+        Some(start) => Some(start),
+        None => resolve_grown(space, slot[0], key.len() as u64),
+    };
+    // SAFETY: R1.
+    start.is_some_and(|start| unsafe { equal(start, key) })
+}
+
+#[cold]
+fn resolve_grown(space: &Space, offset: u64, len: u64) -> Option<*mut u8> {
+    space.resolve(offset, len).ok()
 }
 
 /// How the content of the slot at `at` compares with `key`, byte by byte. Bounded by the key's length; the slot may be
@@ -196,17 +207,31 @@ unsafe fn compare(at: *const u8, key: &[u8]) -> Ordering {
 /// `at` is readable for as many bytes as `key` has.
 #[inline(always)]
 unsafe fn equal(at: *const u8, key: &[u8]) -> bool {
-    let mut words = key.chunks_exact(8);
-    let mut place = at;
-    for word in &mut words {
-        // SAFETY: the caller's: `at` is readable for key.len() bytes.
-        unsafe {
-            if load_u64(place) != u64::from_ne_bytes(word.try_into().expect("eight bytes")) {
-                return false;
+    let len = key.len();
+    // The last part ends where the key does, and may look at some bytes once more.
+    // SAFETY: the caller's: `at` is readable for len bytes.
+    unsafe {
+        if len >= 16 {
+            let same = |from: usize| {
+                let theirs: [u8; 16] = key[from..from + 16].try_into().expect("sixteen bytes");
+                u128::from_ne_bytes(load_16(at, from)) == u128::from_ne_bytes(theirs)
+            };
+            let mut from = 0;
+            while from + 16 < len {
+                if !same(from) {
+                    return false;
+                }
+                from += 16;
             }
-            place = place.add(8);
+            same(len - 16)
+        } else if len >= 8 {
+            let same = |from: usize| {
+                let theirs: [u8; 8] = key[from..from + 8].try_into().expect("eight bytes");
+                load_u64(at.add(from)) == u64::from_ne_bytes(theirs)
+            };
+            same(0) && same(len - 8)
+        } else {
+            key.iter().enumerate().all(|(index, byte)| load_u8(at.add(index)) == *byte)
         }
     }
-    // SAFETY: as above.
-    words.remainder().iter().enumerate().all(|(index, byte)| unsafe { load_u8(place.add(index)) } == *byte)
 }

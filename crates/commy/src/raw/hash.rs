@@ -50,12 +50,17 @@ fn hash_other(seed: u64, bytes: &[u8], len: usize) -> u64 {
         return fold(fold(low ^ start, high ^ P1), P0 ^ seed);
     }
     let mut state = start;
-    let mut at = 0;
-    while at + 16 < len {
-        state = fold(word(bytes, at) ^ state, word(bytes, at + 8) ^ P1);
-        at += 16;
+    // The last 16 bytes are hashed by themselves, in part once more.
+    let mut rest = bytes;
+    while rest.len() > 16
+        && let Some((pair, more)) = rest.split_first_chunk::<16>()
+    {
+        state = fold(word(pair, 0) ^ state, word(pair, 8) ^ P1);
+        rest = more;
     }
-    state = fold(word(bytes, len - 16) ^ state, word(bytes, len - 8) ^ P2);
+    if let Some(last) = bytes.last_chunk::<16>() {
+        state = fold(word(last, 0) ^ state, word(last, 8) ^ P2);
+    }
     fold(state, P0 ^ seed)
 }
 

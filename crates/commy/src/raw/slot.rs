@@ -104,12 +104,14 @@ impl<'a> Slot<'a> {
     }
 
     /// The string that stands here.
+    #[inline]
     pub(crate) fn lend_bytes(self) -> Result<&'a [u8]> {
         // SAFETY: S1.
         unsafe { bytes::lend(self.space, self.at) }
     }
 
     /// As [`lend_bytes`](Self::lend_bytes), for text that was validated when the object was opened.
+    #[inline]
     pub(crate) fn lend_text(self) -> Result<&'a str> {
         let bytes = self.lend_bytes()?;
         // SAFETY: S1: only whole texts are stored into a text slot by the typed layer, and an object that comes from

@@ -139,6 +139,12 @@ impl TableView {
         TableView { data, slots, mask, slot_size }
     }
 
+    /// The same for a caller who knows the size of a slot as a constant.
+    #[inline(always)]
+    pub(crate) fn with_slot_size(self, slot_size: u64) -> TableView {
+        TableView { slot_size, ..self }
+    }
+
     /// The parts to keep.
     pub(super) fn parts(&self) -> (*mut u8, *mut u8, u64) {
         (self.data, self.slots, self.mask)

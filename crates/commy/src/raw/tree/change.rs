@@ -109,6 +109,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Entry or separator `index` of a node and what belongs to it: the stretches of both arrays up to their ends.
+    #[inline(always)]
     pub(super) fn stretches(&self, node: Node, level: usize, index: usize) -> [(*mut u8, usize); 2] {
         let (layout, count) = (&self.layout, self.count(node, level));
         if level == 0 {

@@ -168,7 +168,8 @@ impl<'a> TreeView<'a> {
         (levels <= MAX_LEVELS as u64).then_some(TreeView { space, layout, root, levels, leaves })
     }
 
-    /// As [`read`](Self::read), under a guard.
+    /// As [`read`](Self::read), under a guard. (Inlined, so that the layout stays a constant of the caller's.)
+    #[inline(always)]
     pub(crate) fn locked(space: &'a Space, raw: &RawHeader, layout: TreeLayout) -> Result<TreeView<'a>> {
         TreeView::read(space, raw, layout).ok_or_else(|| damaged(raw.data.peek()))
     }

@@ -1,0 +1,45 @@
+//! Pauses between looks at what somebody else is working on.
+
+/// Pauses that grow. Each look takes the line from whoever writes it, who then waits for it to come back; seldom looked
+/// at, the other side does many short operations in a row, and so does this one when its turn comes.
+pub(crate) struct Pauses {
+    next: u32,
+    left: u32,
+}
+
+/// The longest pause, in processor hints: less than a microsecond.
+const LONGEST: u32 = 16;
+
+impl Pauses {
+    /// As many as make `total` processor hints.
+    pub(crate) const fn new(total: u32) -> Pauses {
+        Pauses { next: 1, left: total }
+    }
+
+    /// Pauses; false: all pauses are over, it is time to sleep.
+    #[inline]
+    pub(crate) fn pause(&mut self) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        let hints = self.next.min(self.left);
+        (0..hints).for_each(|_| std::hint::spin_loop());
+        self.left -= hints;
+        self.next = (self.next * 2).min(LONGEST);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        let mut pauses = Pauses::new(100);
+        // 1 + 2 + 4 + 8 + 16 * 5 + 5
+        let count = (0..100).take_while(|_| pauses.pause()).count();
+        assert_eq!(count, 10);
+        assert!(!pauses.pause());
+    }
+}
