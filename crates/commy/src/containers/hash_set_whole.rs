@@ -1,7 +1,7 @@
 //! Calls on a hash set that are about all of its keys, and look-ups that add.
 
 use super::Container;
-use super::hash_map::{Layout, add_in, erase_in, find_in};
+use super::hash_map::{add_in, erase_in, find_in};
 use super::hash_map_whole::{Slots, copies, shrink_in};
 use super::hash_set::SharedHashSet;
 use super::hash_set_guard::HashSetWriteGuard;
