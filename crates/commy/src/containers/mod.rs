@@ -25,6 +25,8 @@ mod key;
 mod ordered_key;
 pub(crate) mod plain;
 pub(crate) mod schema;
+#[cfg(feature = "serde")]
+mod serialize;
 mod string;
 mod value;
 mod vec;

@@ -10,6 +10,7 @@ mod liveness;
 mod model;
 mod pitfalls;
 mod seeded;
+mod serialize;
 mod support;
 mod trees;
 mod waits;
