@@ -2,6 +2,8 @@
 
 mod counters;
 mod damaged;
+#[cfg(target_os = "linux")]
+mod guide;
 mod kill_points;
 mod kill_random;
 mod kill_recovery;
