@@ -32,8 +32,8 @@ pub trait Pair: 'static {
     /// Overwrites all values and keeps the entries whose key's number `of` divides.
     fn change_all(guard: &mut HashMapWriteGuard<'_, Self::K, Self::V>, of: usize, value: &Self::V) -> Result<()> {
         guard.retain(|key, _| Self::number_lent(key).is_multiple_of(of))?;
-        let keys = guard.to_map()?.into_keys();
-        keys.map(|key| guard.insert(key, value.clone()).map(drop)).collect()
+        let mut keys = guard.to_map()?.into_keys();
+        keys.try_for_each(|key| guard.insert(key, value.clone()).map(drop))
     }
 }
 

@@ -225,7 +225,7 @@ impl<K: Member> Model for Sets<K> {
         assert_eq!((guard.len(), guard.is_empty()), (twin.len(), twin.is_empty()));
         assert_eq!(guard.iter().size_hint().0, twin.len());
         assert_eq!(&guard.into_iter().map(K::owned).collect::<HashSet<K>>(), twin);
-        assert!(guard == twin && guard == guard && guard.capacity() >= guard.len());
+        assert!(guard == twin && guard.eq(guard) && guard.capacity() >= guard.len());
         let mut other = twin.clone();
         if let Some(key) = twin.iter().next() {
             other.remove(key);
