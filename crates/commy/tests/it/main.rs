@@ -12,6 +12,7 @@ mod layers;
 mod liveness;
 mod model;
 mod pitfalls;
+mod room;
 mod seeded;
 mod serialize;
 mod support;

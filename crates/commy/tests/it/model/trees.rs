@@ -648,3 +648,29 @@ fn a_tree_of_wide_entries_is_a_btree_map() {
 fn a_set_of_texts_is_a_btree_set() {
     harness::run::<Sets>(32);
 }
+
+#[test]
+fn two_shared_ordered_sets_combine_as_btree_sets_do() {
+    let temporary = crate::support::temporary::Temporary::new();
+    let region = crate::support::temporary::quiet().create(temporary.region()).unwrap();
+    let (one, other): (SharedBTreeSet<String>, SharedBTreeSet<String>) =
+        (region.object("one").unwrap(), region.object("other").unwrap());
+    let keys = || prop::collection::vec(set_key(), 0..30);
+    crate::seeded::check(100, &(keys(), keys()), |(first, second)| {
+        for (set, keys) in [(&one, &first), (&other, &second)] {
+            set.clear().unwrap();
+            set.extend(keys).unwrap();
+        }
+        let (first, second): (BTreeSet<String>, BTreeSet<String>) =
+            (first.into_iter().collect(), second.into_iter().collect());
+        assert_eq!(one.union(&other).unwrap(), &first | &second);
+        assert_eq!(one.intersection(&other).unwrap(), &first & &second);
+        assert_eq!(one.difference(&other).unwrap(), &first - &second);
+        assert_eq!(one.symmetric_difference(&other).unwrap(), &first ^ &second);
+        assert_eq!(one.is_subset(&other).unwrap(), first.is_subset(&second));
+        assert_eq!(one.is_superset(&other).unwrap(), first.is_superset(&second));
+        assert_eq!(one.is_disjoint(&other).unwrap(), first.is_disjoint(&second));
+        assert!(one.is_subset(&one).unwrap() && one.is_superset(&one).unwrap());
+        assert_eq!(one.read().unwrap() == other.read().unwrap(), first == second);
+    });
+}
