@@ -60,6 +60,11 @@ pub use error::{Error, Holder, Result};
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// As for the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+struct Guide;
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::containers::plain::{checked_align, copy_bytes, field_is_valid, field_mut};

@@ -21,7 +21,7 @@ struct Cell {
 fn kinds_of(section: &str) -> Option<[String; 3]> {
     let name = section.strip_prefix("Shared").filter(|name| name.chars().all(char::is_alphanumeric))?;
     let parameters = match name {
-        "String" => "",
+        "String" | "Counter" | "Gauge" => "",
         _ if name.ends_with("Map") => "u64, u64",
         _ => "u64",
     };
