@@ -134,7 +134,7 @@ macro_rules! changed_in_place {
                 |m| {
                     m.retain(|key, value| {
                         *value += 5;
-                        is_chosen(key)
+                        !is_chosen(key)
                     });
                     m.insert(71, 73);
                 },
@@ -142,7 +142,7 @@ macro_rules! changed_in_place {
                     let mut guard = m.write()?;
                     guard.retain_mut(|key, value| {
                         *value += 5;
-                        is_chosen(key)
+                        !is_chosen(key)
                     })?;
                     guard.insert(71, 73).map(drop)
                 },
@@ -154,7 +154,7 @@ macro_rules! changed_in_place {
                 guard.insert(71, 73)?;
                 guard.retain_mut(|key, value| {
                     *value += 5;
-                    is_chosen(key)
+                    !is_chosen(key)
                 })?;
                 guard.rollback();
                 Ok(())
@@ -248,7 +248,7 @@ pub fn hash_sets() -> Vec<Scenario> {
 pub fn ordered() -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = calls_of_map!(SharedBTreeMap<u64, u64>, 6).into();
     scenarios.extend(calls_of_map!(SharedBTreeMap<String, String>, 6));
-    scenarios.extend(changed_in_place!(SharedBTreeMap, 70));
+    scenarios.extend(changed_in_place!(SharedBTreeMap, 64));
     scenarios.extend(calls_of_set!(SharedBTreeSet<u64>, 6));
     scenarios.extend(calls_of_set!(SharedBTreeSet<String>, 6));
     scenarios
