@@ -48,7 +48,7 @@ pub use containers::{
 pub use containers::{
     BoxReadGuard, BoxWriteGuard, BytesMut, Container, CounterReadGuard, CounterWriteGuard, Entry, GaugeReadGuard,
     GaugeWriteGuard, HashMapReadGuard, HashMapRef, HashMapWriteGuard, HashSetReadGuard, HashSetRef, HashSetWriteGuard,
-    Iter, Key, Lookup, OccupiedEntry, OptionMut, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge,
+    Iter, IterMut, Key, Lookup, OccupiedEntry, OptionMut, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge,
     SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, StringMut, StringReadGuard,
     StringWriteGuard, VacantEntry, Value, VecDequeIter, VecDequeReadGuard, VecDequeRef, VecDequeWriteGuard, VecIter,
     VecReadGuard, VecRef, VecWriteGuard,
@@ -60,6 +60,11 @@ pub use error::{Error, Holder, Result};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// As for the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+struct Guide;
 
 #[doc(hidden)]
 pub mod __private {

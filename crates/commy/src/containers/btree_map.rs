@@ -12,9 +12,9 @@ use super::btree_map_guard::{BTreeMapReadGuard, BTreeMapWriteGuard};
 use super::key::{Lookup, StoreKey};
 use super::ordered_key::OrderedKey;
 use super::value::{Store, Value, take_locked, take_torn};
+use crate::Result;
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::raw::{ContainerKind, Descriptor, Owned, Search, detach};
-use crate::{Plain, Result};
 
 /// An ordered map shared between processes; `std::collections::BTreeMap` with fallible, atomic calls.
 ///
@@ -274,9 +274,9 @@ impl<K: OrderedKey, V: Value> SharedBTreeMap<K, V> {
     }
 }
 
-impl<K: OrderedKey, V: Plain> SharedBTreeMap<K, V> {
+impl<K: OrderedKey, V: Value + Store<V>> SharedBTreeMap<K, V> {
     /// Changes the value of `key` by a function of it, as one atomic step. The function runs under the lock: it must be
-    /// short and must not touch the map itself. `None`: the key is not there.
+    /// short and must not touch the map itself; a panic in it changes nothing. `None`: the key is not there.
     ///
     /// # Errors
     /// As [`insert`](Self::insert).

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
 use super::btree::{
-    ALL, Bounds, Layout, damaged, erase_in, find_in, insert_in, outermost_in, pop_in, remove_in, walk, with_bounds,
+    ALL, Bounds, Layout, copy_locked, damaged, erase_in, find_in, insert_in, outermost_in, pop_in, remove_in, walk,
+    with_bounds,
 };
 use super::btree_map::to_map_in;
 use super::btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacantEntry};
@@ -43,7 +44,7 @@ macro_rules! lend {
     ($guard:ident, $life:lifetime) => {
         impl<'a, K: OrderedKey, V: Value> $guard<'a, K, V> {
             #[inline(always)]
-            fn find(&self, key: &[u8]) -> Option<Position> {
+            pub(super) fn find(&self, key: &[u8]) -> Option<Position> {
                 match find_in::<K, V>(self.lock.space(), self.lock.raw(), key) {
                     Ok(Search::Found(position)) => Some(position),
                     _ => None,
@@ -125,6 +126,16 @@ macro_rules! lend {
                 self.iter().map(|(_, value)| value)
             }
 
+            /// A copy of all entries, in the order of their keys.
+            ///
+            /// # Errors
+            /// `Corrupt`.
+            pub fn to_vec(&self) -> Result<Vec<(K, V)>> {
+                let mut entries = Vec::with_capacity(self.len().min(1 << 20));
+                copy_locked(self.lock.space(), self.lock.raw(), ALL, |key, value| entries.push((key, value)))?;
+                Ok(entries)
+            }
+
             /// A copy of all entries.
             ///
             /// # Errors
@@ -140,6 +151,38 @@ macro_rules! lend {
 
             fn into_iter(self) -> BTreeMapIter<'g, K, V> {
                 self.iter()
+            }
+        }
+
+        impl<K: OrderedKey, V: Value + PartialEq> PartialEq<BTreeMap<K, V>> for $guard<'_, K, V> {
+            /// Values are compared by copies.
+            fn eq(&self, other: &BTreeMap<K, V>) -> bool {
+                let space = self.lock.space();
+                let Some(mut ends) = walk::<K, V>(space, self.lock.raw(), ALL) else { return false };
+                let is_same = |(key, value): (&K, &V)| {
+                    let Some(place) = ends.next(Layout::<K, V>::TREE) else { return false };
+                    K::compare_lent(&K::lend(place.0.lend(space)), &key.as_lent()).is_eq()
+                        && take_locked::<V>(space, place.1).is_ok_and(|lent| lent == *value)
+                };
+                self.len() == other.len() && other.iter().all(is_same)
+            }
+        }
+
+        impl<K: OrderedKey, V: Value> PartialEq for $guard<'_, K, V>
+        where
+            for<'r> V::Ref<'r>: PartialEq,
+        {
+            fn eq(&self, other: &Self) -> bool {
+                fn are_same<'s, K: OrderedKey, V: Value>(one: &'s $guard<'_, K, V>, other: &'s $guard<'_, K, V>) -> bool
+                where
+                    V::Ref<'s>: PartialEq,
+                {
+                    let is_same = |(a, b): ((K::Ref<'s>, V::Ref<'s>), (K::Ref<'s>, V::Ref<'s>))| {
+                        K::compare_lent(&a.0, &b.0).is_eq() && a.1 == b.1
+                    };
+                    one.iter().zip(other.iter()).all(is_same)
+                }
+                self.len() == other.len() && are_same(self, other)
             }
         }
 
@@ -361,7 +404,7 @@ impl<K: OrderedKey> BTreeMapWriteGuard<'_, K, ()> {
 }
 
 /// Takes a key out that is there, without a look at its value.
-fn remove_quietly<K: OrderedKey, V: Value>(
+pub(super) fn remove_quietly<K: OrderedKey, V: Value>(
     context: &mut crate::journal::Context,
     raw: &RawHeader,
     bytes: &[u8],

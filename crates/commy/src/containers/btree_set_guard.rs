@@ -21,7 +21,7 @@ pub struct BTreeSetReadGuard<'a, K> {
 
 /// An ordered set that only the holder may change.
 pub struct BTreeSetWriteGuard<'a, K> {
-    map: BTreeMapWriteGuard<'a, K, ()>,
+    pub(super) map: BTreeMapWriteGuard<'a, K, ()>,
 }
 
 /// A `BTreeSet` in a container, lent by a guard of that container.
@@ -231,6 +231,14 @@ macro_rules! lend {
                 self.intersection(other).next().is_none()
             }
 
+            /// A copy of all keys, in order.
+            ///
+            /// # Errors
+            /// `Corrupt`.
+            pub fn to_vec(&self) -> Result<Vec<K>> {
+                Ok(self.map.to_vec()?.into_iter().map(|(key, ())| key).collect())
+            }
+
             /// A copy of all keys.
             ///
             /// # Errors
@@ -255,6 +263,12 @@ macro_rules! lend {
 
             fn into_iter(self) -> BTreeSetIter<'g, K> {
                 self.iter()
+            }
+        }
+
+        impl<K: OrderedKey, S: OrderedKeys<K>> PartialEq<S> for $guard<'_, K> {
+            fn eq(&self, other: &S) -> bool {
+                self.pairs(other).all(|(a, b)| a.is_some() && b.is_some())
             }
         }
 

@@ -11,6 +11,7 @@ use super::key::{Key, Lookup, StoreKey};
 use super::nested::no_value;
 use super::reader::Reader;
 use super::value::{Store, Value, store_over, take_locked, take_torn};
+use crate::Result;
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::lock::is_stable;
@@ -20,7 +21,6 @@ use crate::raw::{
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
-use crate::{Plain, Result};
 
 /// A hash table shared between processes; `std::collections::HashMap` with fallible, atomic calls.
 pub struct SharedHashMap<K, V> {
@@ -332,10 +332,15 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// `Timeout`, `Removed`, `Corrupt`.
     #[inline]
     pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
-        key.with_bytes(|bytes| match self.get_cached(bytes) {
+        key.with_bytes(|bytes| self.get_by_bytes(bytes))
+    }
+
+    #[inline(always)]
+    pub(super) fn get_by_bytes(&self, key: &[u8]) -> Result<Option<V>> {
+        match self.get_cached(key) {
             Some(value) => Ok(value),
-            None => self.get_slowly(bytes),
-        })
+            None => self.get_slowly(key),
+        }
     }
 
     /// The usual case with the fewest instructions; `None`: anything else.
@@ -527,9 +532,9 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     }
 }
 
-impl<K: Key, V: Plain> SharedHashMap<K, V> {
+impl<K: Key, V: Value + Store<V>> SharedHashMap<K, V> {
     /// Changes the value of `key` by a function of it, as one atomic step. The function runs under the lock: it must be
-    /// short and must not touch the map itself. `None`: the key is not there.
+    /// short and must not touch the map itself; a panic in it changes nothing. `None`: the key is not there.
     ///
     /// # Errors
     /// As [`insert`](Self::insert).

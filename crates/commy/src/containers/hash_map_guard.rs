@@ -25,7 +25,7 @@ pub struct HashMapReadGuard<'a, K, V> {
 
 /// A map that only the holder may change.
 pub struct HashMapWriteGuard<'a, K, V> {
-    lock: WriteLock<'a>,
+    pub(super) lock: WriteLock<'a>,
     marker: PhantomData<(*mut (), K, V)>,
 }
 
@@ -84,7 +84,7 @@ macro_rules! lend {
     ($guard:ident, $life:lifetime) => {
         impl<'a, K: Key, V: Value> $guard<'a, K, V> {
             #[inline(always)]
-            fn find(&self, key: &[u8]) -> Option<FoundSlot> {
+            pub(super) fn find(&self, key: &[u8]) -> Option<FoundSlot> {
                 let (space, hash) = (self.lock.space(), hash_bytes(self.lock.raw().seed(), key));
                 self.view()?.find(hash, |slot| K::is_at(space, Place::fresh(slot.cast_mut()), key))
             }
@@ -107,6 +107,20 @@ macro_rules! lend {
             pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<V::Ref<$life>> {
                 let found = key.with_bytes(|bytes| self.find(bytes))?;
                 Some(V::lend(Place::of(&found).part(Layout::<K, V>::VALUE_AT).lend(self.lock.space())))
+            }
+
+            /// The key that is equal to `key`, and its value.
+            #[must_use]
+            pub fn get_key_value<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Option<(K::Ref<$life>, V::Ref<$life>)> {
+                let place = Place::of(&key.with_bytes(|bytes| self.find(bytes))?);
+                let (space, value) = (self.lock.space(), place.part(Layout::<K, V>::VALUE_AT));
+                Some((K::lend(place.lend(space)), V::lend(value.lend(space))))
+            }
+
+            /// Entries that there is room for without growth.
+            #[must_use]
+            pub fn capacity(&self) -> usize {
+                self.lock.raw().table_room() as usize
             }
 
             /// Is the key there?
@@ -161,6 +175,41 @@ macro_rules! lend {
 
             fn into_iter(self) -> Iter<'g, K, V> {
                 self.iter()
+            }
+        }
+
+        impl<K: Key, V: Value + PartialEq, S> PartialEq<HashMap<K, V, S>> for $guard<'_, K, V> {
+            /// Keys are compared by their bytes, values by copies.
+            fn eq(&self, other: &HashMap<K, V, S>) -> bool {
+                let is_same = |(key, value): (&K, &V)| {
+                    let found = K::with_lent_bytes(&key.lent(), |bytes| self.find(bytes));
+                    found.is_some_and(|found| {
+                        let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
+                        take_locked::<V>(self.lock.space(), place).is_ok_and(|lent| lent == *value)
+                    })
+                };
+                self.len() == other.len() && other.iter().all(is_same)
+            }
+        }
+
+        impl<K: Key, V: Value> PartialEq for $guard<'_, K, V>
+        where
+            for<'r> V::Ref<'r>: PartialEq,
+        {
+            fn eq(&self, other: &Self) -> bool {
+                fn are_same<'s, K: Key, V: Value>(one: &'s $guard<'_, K, V>, other: &'s $guard<'_, K, V>) -> bool
+                where
+                    V::Ref<'s>: PartialEq,
+                {
+                    one.iter().all(|(key, value)| {
+                        let found = K::with_lent_bytes(&key, |bytes| other.find(bytes));
+                        found.is_some_and(|found| {
+                            let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
+                            V::lend(place.lend(other.lock.space())) == value
+                        })
+                    })
+                }
+                self.len() == other.len() && are_same(self, other)
             }
         }
 

@@ -23,7 +23,7 @@ pub struct HashSetReadGuard<'a, K> {
 
 /// A set that only the holder may change.
 pub struct HashSetWriteGuard<'a, K> {
-    lock: WriteLock<'a>,
+    pub(super) lock: WriteLock<'a>,
     marker: PhantomData<(*mut (), K)>,
 }
 
@@ -108,6 +108,12 @@ macro_rules! lend {
             #[must_use]
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
+            }
+
+            /// Keys that there is room for without growth.
+            #[must_use]
+            pub fn capacity(&self) -> usize {
+                self.lock.raw().table_room() as usize
             }
 
             /// Is the key there?
@@ -197,6 +203,13 @@ macro_rules! lend {
 
             fn into_iter(self) -> SetIter<'g, K> {
                 self.iter()
+            }
+        }
+
+        impl<K: Key, S: SetLike<K>> PartialEq<S> for $guard<'_, K> {
+            /// Keys are compared by their bytes.
+            fn eq(&self, other: &S) -> bool {
+                self.len() == other.count() && self.iter().all(|key| other.has(&key))
             }
         }
 

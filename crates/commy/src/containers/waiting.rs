@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use super::key::Key;
+use super::ordered_key::OrderedKey;
 use super::value::{Store, Value, take_torn};
 use super::vec::slot_size;
 use super::vec_deque::{Side, pop_in, push_in, queue, take_range_in, unless_full};
-use super::{Container, SharedBox, SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque};
+use super::{
+    Container, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedGauge, SharedHashMap, SharedHashSet, SharedString,
+    SharedVec, SharedVecDeque,
+};
 use crate::Result;
 use crate::raw::place_in_vector;
 
@@ -44,6 +48,8 @@ changes! {
     [] SharedString;
     [K: Key, V: Value] SharedHashMap<K, V>;
     [K: Key] SharedHashSet<K>;
+    [K: OrderedKey, V: Value] SharedBTreeMap<K, V>;
+    [K: OrderedKey] SharedBTreeSet<K>;
     [] SharedGauge;
 }
 

@@ -10,6 +10,8 @@
 //! Raw header: `capacity` groups (a power of two), `aux0` empty slots that may still be filled, `aux1` seed,
 //! `low_water` 0 if the table's block is fresh in the context that the stamp names.
 
+mod moves;
+
 use std::marker::PhantomData;
 use std::num::NonZeroU16;
 use std::sync::atomic::AtomicU64;
@@ -468,6 +470,11 @@ impl<'a> Table<'a> {
         if self.len() > self.raw.capacity.peek().saturating_mul(7) && groups <= self.raw.capacity.peek() {
             groups = self.raw.capacity.peek().saturating_mul(2);
         }
+        self.rebuild(context, groups)
+    }
+
+    /// Moves everything to a fresh block of `groups` groups; the header is logged.
+    fn rebuild(&self, context: &mut Context, groups: u64) -> Result<()> {
         let limit = self.space.geometry.capacity;
         let size = groups.checked_mul(group_size(self.slot_size)).filter(|size| *size <= limit);
         let size = size.ok_or(Error::OutOfSpace { requested: u64::MAX, capacity: limit })?;

@@ -244,6 +244,11 @@ impl RawHeader {
         self.aux0.peek() != 0
     }
 
+    /// Keys that a table holds without growing.
+    pub(crate) fn table_room(&self) -> u64 {
+        self.len.peek().saturating_add(self.aux0.peek())
+    }
+
     /// Offset of the body.
     #[inline(always)]
     pub(crate) fn data_offset(&self) -> u64 {

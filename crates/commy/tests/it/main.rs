@@ -1,8 +1,11 @@
 //! The promises of the library, one module for each.
 
+mod closures;
 mod counters;
 mod damaged;
 mod failing;
+#[cfg(target_os = "linux")]
+mod guide;
 mod kill_points;
 mod kill_random;
 mod kill_recovery;
@@ -12,7 +15,9 @@ mod model;
 mod nested;
 mod pitfalls;
 mod read_only;
+mod room;
 mod seeded;
+mod serialize;
 mod support;
 mod trees;
 mod waits;

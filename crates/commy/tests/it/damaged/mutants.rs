@@ -105,6 +105,41 @@ fn exercise_more(region: &Region) {
     let _ = region.open_object::<SharedGauge>("gauge").map(|it| (it.get(), it.own(), it.add(3), it.set(1), it.get()));
 }
 
+/// Calls of maps and sets that look first, and those about all entries.
+fn exercise_whole(region: &Region) {
+    let _ = region.open_object::<SharedHashMap<u64, u64>>("map").map(|it| {
+        let _ = (it.get_many([&1, &2, &100_000]), it.get_key_value(&7), it.keys(), it.values(), it.capacity());
+        let _ = (it.get_or_insert_with(3, || 4), it.replace_if(&3, 5, |_| true), it.remove_if(&3, |_| true));
+        let _ = (it.extract_if(|key, _| key % 5 == 1), it.shrink_to_fit(), it.remove_entry(&8));
+        let _ = it.write().map(|mut guard| {
+            let _ = guard.iter_mut().map(|entries| entries.for_each(|(_, value)| *value ^= 1));
+            let _ = (guard.retain_mut(|key, _| key % 7 != 1), guard.shrink_to_fit(), guard.drain());
+        });
+    });
+    let _ = region.open_object::<SharedHashMap<String, String>>("names").map(|it| {
+        let _ = (it.get_many(["missing"]), it.keys(), it.values(), it.insert_if_absent("missing", "value"));
+        let _ = (it.update("missing", |value| value.push('!')), it.shrink_to_fit());
+        let _ = it.write().map(|mut guard| (guard.extract_if(|key, _| key.len() % 2 == 0), guard.drain()));
+    });
+    let _ = region.open_object::<SharedHashSet<String>>("set").map(|it| {
+        let _ = (it.to_vec(), it.capacity(), it.shrink_to_fit(), it.extract_if(|key| key.len() % 2 == 0));
+    });
+    let _ = region.open_object::<SharedBTreeMap<u64, u64>>("tree").map(|it| {
+        let _ = (it.get_many([&1, &2, &100_000]), it.get_key_value(&7), it.keys(), it.values(), it.to_vec());
+        let _ = (it.get_or_insert_with(3, || 4), it.replace_if(&3, 5, |_| true), it.remove_if(&3, |_| true));
+        let _ = (it.extract_if(|key, _| key % 5 == 1), it.remove_entry(&8));
+        let _ = it.write().map(|mut guard| (guard.retain_mut(|key, _| key % 7 != 1), guard.drain()));
+    });
+    let _ = region.open_object::<SharedBTreeMap<String, String>>("sorted").map(|it| {
+        let _ = (it.get_many(["missing"]), it.keys(), it.values(), it.insert_if_absent("missing", "value"));
+        let _ = it.update("missing", |value| value.push('!'));
+        let _ = it.write().map(|mut guard| (guard.extract_if(|key, _| key.len() % 2 == 0), guard.drain()));
+    });
+    let _ = region.open_object::<SharedBTreeSet<(u8, bool)>>("ranks").map(|it| {
+        let _ = (it.to_vec(), it.get(&(3, false)), it.take(&(3, false)), it.extract_if(|key| key.0 % 2 == 0));
+    });
+}
+
 /// Asks everything of every object; whatever comes back is fine.
 fn exercise(region: &Region, writable: bool) {
     let _ = (region.objects(), region.processes(), region.stats());
@@ -199,6 +234,7 @@ fn exercise(region: &Region, writable: bool) {
         let _ = (it.contains(&(3, false)), it.to_set(), it.first(), it.read().map(|guard| guard.iter().rev().count()));
         let _ = (it.insert((200, true)), it.remove(&(4, true)), it.pop_last(), it.clear());
     });
+    exercise_whole(region);
     if !writable {
         return;
     }

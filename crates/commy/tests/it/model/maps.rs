@@ -4,14 +4,14 @@ use super::harness::{self, Model};
 use super::vectors::{answer, any_text};
 use commy::{Entry, HashMapReadGuard, HashMapWriteGuard, Key, Lookup, Result, SharedHashMap, Store, StoreKey, Value};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
 /// Keys and values of a map, and what only some maps can do.
 pub trait Pair: 'static {
-    type K: Key + StoreKey<Self::K> + Lookup<Self::K> + Clone + Eq + Hash + Debug + 'static;
+    type K: Key + StoreKey<Self::K> + Lookup<Self::K> + Clone + Ord + Hash + Debug + 'static;
     type V: Value + Store<Self::V> + Clone + PartialEq + Debug + 'static;
 
     fn key() -> BoxedStrategy<Self::K>;
@@ -29,12 +29,11 @@ pub trait Pair: 'static {
     fn by_entry(guard: &mut HashMapWriteGuard<'_, Self::K, Self::V>, key: &Self::K, value: &Self::V) -> Result<()> {
         guard.insert(key.clone(), value.clone()).map(drop)
     }
-    /// `SharedHashMap::update`, if there is such; the twin overwrites a value that is there.
-    fn update(handle: &SharedHashMap<Self::K, Self::V>, key: &Self::K, value: &Self::V) -> Result<()> {
-        if handle.contains_key(key)? {
-            handle.insert(key.clone(), value.clone())?;
-        }
-        Ok(())
+    /// Overwrites all values and keeps the entries whose key's number `of` divides.
+    fn change_all(guard: &mut HashMapWriteGuard<'_, Self::K, Self::V>, of: usize, value: &Self::V) -> Result<()> {
+        guard.retain(|key, _| Self::number_lent(key).is_multiple_of(of))?;
+        let mut keys = guard.to_map()?.into_keys();
+        keys.try_for_each(|key| guard.insert(key, value.clone()).map(drop))
     }
 }
 
@@ -94,8 +93,22 @@ impl Pair for Numbers {
         Ok(())
     }
 
-    fn update(handle: &SharedHashMap<u64, u64>, key: &u64, value: &u64) -> Result<()> {
-        handle.update(key, |slot| *slot = *value).map(drop)
+    fn change_all(guard: &mut HashMapWriteGuard<'_, u64, u64>, of: usize, value: &u64) -> Result<()> {
+        if of == 1 {
+            let entries = guard.len();
+            let mut changed = 0;
+            for (key, slot) in guard.iter_mut()? {
+                *slot = key.wrapping_add(1);
+                changed += 1;
+            }
+            assert_eq!(changed, entries);
+            guard.values_mut()?.for_each(|slot| *slot = *value);
+            return Ok(());
+        }
+        guard.retain_mut(|key, slot| {
+            *slot = *value;
+            (*key as usize).is_multiple_of(of)
+        })
     }
 }
 
@@ -166,12 +179,30 @@ pub enum Op<K, V> {
     Insert(K, V),
     ByEntry(K, V),
     Update(K, V),
+    GetOrInsert(K, V),
+    InsertIfAbsent(K, V),
+    /// Whether the condition holds.
+    ReplaceIf(K, V, bool),
+    RemoveIf(K, bool),
+    RemoveEntry(K),
+    GetMany(Vec<K>),
+    Drain,
+    /// Takes entries whose key's number this divides.
+    ExtractIf(usize),
+    /// All values become this one; entries whose key's number the first divides stay.
+    ChangeAll(usize, V),
+    Shrink(usize),
     Remove(K),
     Clear,
     Extend(Vec<(K, V)>),
     Reserve(usize),
     /// Keeps entries whose key's number this divides.
     Retain(usize),
+}
+
+fn sorted<K: Ord, V>(mut entries: Vec<(K, V)>) -> Vec<(K, V)> {
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries
 }
 
 struct Maps<P>(PhantomData<P>);
@@ -191,6 +222,16 @@ impl<P: Pair> Model for Maps<P> {
             8 => entry().prop_map(|(key, value)| Op::Insert(key, value)),
             4 => entry().prop_map(|(key, value)| Op::ByEntry(key, value)),
             3 => entry().prop_map(|(key, value)| Op::Update(key, value)),
+            2 => entry().prop_map(|(key, value)| Op::GetOrInsert(key, value)),
+            2 => entry().prop_map(|(key, value)| Op::InsertIfAbsent(key, value)),
+            2 => (entry(), any::<bool>()).prop_map(|((key, value), holds)| Op::ReplaceIf(key, value, holds)),
+            2 => (P::key(), any::<bool>()).prop_map(|(key, holds)| Op::RemoveIf(key, holds)),
+            2 => P::key().prop_map(Op::RemoveEntry),
+            1 => prop::collection::vec(P::key(), 0..8).prop_map(Op::GetMany),
+            1 => Just(Op::Drain),
+            1 => (1..4usize).prop_map(Op::ExtractIf),
+            1 => (1..4usize, P::value()).prop_map(|(of, value)| Op::ChangeAll(of, value)),
+            2 => (0..200usize).prop_map(Op::Shrink),
             6 => P::key().prop_map(Op::Remove),
             1 => Just(Op::Clear),
             2 => many.prop_map(Op::Extend),
@@ -205,10 +246,37 @@ impl<P: Pair> Model for Maps<P> {
             Op::Insert(key, value) => return answer(twin.insert(key.clone(), value.clone())),
             Op::ByEntry(key, value) => drop(twin.insert(key.clone(), value.clone())),
             Op::Update(key, value) => {
-                if let Some(slot) = twin.get_mut(key) {
+                let updated = twin.get_mut(key).map(|slot| {
+                    let old = slot.clone();
                     slot.clone_from(value);
-                }
+                    old
+                });
+                return answer(updated);
             }
+            Op::GetOrInsert(key, value) => return answer(twin.entry(key.clone()).or_insert(value.clone()).clone()),
+            Op::InsertIfAbsent(key, value) => {
+                let there = twin.get(key).cloned();
+                twin.entry(key.clone()).or_insert(value.clone());
+                return answer(there);
+            }
+            Op::ReplaceIf(key, value, holds) => {
+                return answer(match twin.get_mut(key) {
+                    Some(slot) if *holds => Ok(std::mem::replace(slot, value.clone())),
+                    slot => Err(slot.cloned()),
+                });
+            }
+            Op::RemoveIf(key, holds) => return answer(if *holds { twin.remove(key) } else { None }),
+            Op::RemoveEntry(key) => return answer(twin.remove_entry(key)),
+            Op::GetMany(keys) => return answer(keys.iter().map(|key| twin.get(key).cloned()).collect::<Vec<_>>()),
+            Op::Drain => return answer(sorted(twin.drain().collect())),
+            Op::ExtractIf(of) => {
+                return answer(sorted(twin.extract_if(|key, _| P::number(key).is_multiple_of(*of)).collect()));
+            }
+            Op::ChangeAll(of, value) => twin.retain(|key, slot| {
+                slot.clone_from(value);
+                P::number(key).is_multiple_of(*of)
+            }),
+            Op::Shrink(_) => {}
             Op::Remove(key) => return answer(twin.remove(key)),
             Op::Clear => twin.clear(),
             Op::Extend(entries) => twin.extend(entries.iter().cloned()),
@@ -221,12 +289,22 @@ impl<P: Pair> Model for Maps<P> {
     fn on_handle(handle: &Handle<P>, op: &Self::Op) -> Result<String> {
         Ok(match op {
             Op::Insert(key, value) => answer(handle.insert(key.clone(), value.clone())?),
-            Op::Update(key, value) => answer(P::update(handle, key, value)?),
+            Op::Update(key, value) => answer(handle.update(key, |slot| std::mem::replace(slot, value.clone()))?),
+            Op::GetOrInsert(key, value) => answer(handle.get_or_insert_with(key.clone(), || value.clone())?),
+            Op::InsertIfAbsent(key, value) => answer(handle.insert_if_absent(key.clone(), value.clone())?),
+            Op::ReplaceIf(key, value, holds) => answer(handle.replace_if(key, value.clone(), |_| *holds)?),
+            Op::RemoveIf(key, holds) => answer(handle.remove_if(key, |_| *holds)?),
+            Op::RemoveEntry(key) => answer(handle.remove_entry(key)?),
+            Op::GetMany(keys) => answer(handle.get_many(keys)?),
+            Op::Drain => answer(sorted(handle.drain()?)),
+            Op::ExtractIf(of) => answer(sorted(handle.extract_if(|key, _| P::number_lent(key).is_multiple_of(*of))?)),
+            Op::Shrink(least) => answer(handle.shrink_to(*least)?),
+            Op::Retain(of) => answer(handle.retain(|key, _| P::number_lent(key).is_multiple_of(*of))?),
             Op::Remove(key) => answer(handle.remove(key)?),
             Op::Clear => answer(handle.clear()?),
             Op::Extend(entries) => answer(handle.extend(entries.iter().cloned())?),
             Op::Reserve(more) => answer(handle.reserve(*more)?),
-            Op::ByEntry(..) | Op::Retain(_) => return Self::on_guard(&mut handle.write()?, op),
+            Op::ByEntry(..) | Op::ChangeAll(..) => return Self::on_guard(&mut handle.write()?, op),
         })
     }
 
@@ -234,12 +312,25 @@ impl<P: Pair> Model for Maps<P> {
         Ok(match op {
             Op::Insert(key, value) => answer(guard.insert(key.clone(), value.clone())?),
             Op::ByEntry(key, value) => answer(P::by_entry(guard, key, value)?),
-            Op::Update(key, value) => {
-                if guard.contains_key(key) {
-                    guard.insert(key.clone(), value.clone())?;
-                }
-                answer(())
+            Op::Update(key, value) => answer(guard.update(key, |slot| std::mem::replace(slot, value.clone()))?),
+            Op::GetOrInsert(key, value) => {
+                let is_new = P::is_lent(guard.get_or_insert_with(key.clone(), || value.clone())?, value);
+                let copy = guard.to_map()?.remove(key).expect("a value");
+                assert_eq!(is_new, copy == *value);
+                answer(copy)
             }
+            Op::InsertIfAbsent(key, value) => answer(guard.insert_if_absent(key.clone(), value.clone())?),
+            Op::ReplaceIf(key, value, holds) => answer(guard.replace_if(key, value.clone(), |_| *holds)?),
+            Op::RemoveIf(key, holds) => answer(guard.remove_if(key, |_| *holds)?),
+            Op::RemoveEntry(key) => answer(guard.remove_entry(key)?),
+            Op::GetMany(keys) => {
+                let map = guard.to_map()?;
+                answer(keys.iter().map(|key| map.get(key).cloned()).collect::<Vec<_>>())
+            }
+            Op::Drain => answer(sorted(guard.drain()?)),
+            Op::ExtractIf(of) => answer(sorted(guard.extract_if(|key, _| P::number_lent(key).is_multiple_of(*of))?)),
+            Op::ChangeAll(of, value) => answer(P::change_all(guard, *of, value)?),
+            Op::Shrink(least) => answer(guard.shrink_to(*least)?),
             Op::Remove(key) => answer(guard.remove(key)?),
             Op::Clear => answer(guard.clear()?),
             Op::Extend(entries) => answer(guard.extend(entries.iter().cloned())?),
@@ -263,6 +354,7 @@ impl<P: Pair> Model for Maps<P> {
             twin.len()
         );
         assert!(twin.iter().all(|(key, value)| guard.get(key).is_some_and(|lent| P::is_lent(lent, value))));
+        assert!(guard == twin && guard.capacity() >= guard.len());
     }
 
     fn see_read_guard(guard: &HashMapReadGuard<'_, P::K, P::V>, twin: &Twin<P>) {
@@ -276,6 +368,14 @@ impl<P: Pair> Model for Maps<P> {
             (twin.len(), twin.len(), twin.len())
         );
         assert_eq!(&guard.to_map().unwrap(), twin);
+        assert!(guard == twin && guard.capacity() >= guard.len());
+        let mut other = twin.clone();
+        if let Some(key) = twin.keys().next() {
+            let (key, value) = guard.get_key_value(key).expect("the key");
+            assert!(P::are_lent(key, value, twin));
+            other.remove(twin.keys().next().expect("the key"));
+            assert!(*guard != other);
+        }
         assert!(twin.iter().all(|(key, value)| guard.get(key).is_some_and(|lent| P::is_lent(lent, value))));
     }
 
@@ -285,7 +385,15 @@ impl<P: Pair> Model for Maps<P> {
         for (key, value) in twin.iter().take(16) {
             assert_eq!(handle.get(key).unwrap().as_ref(), Some(value));
             assert!(handle.contains_key(key).unwrap());
+            assert_eq!(handle.get_key_value(key).unwrap(), Some((key.clone(), value.clone())));
         }
+        assert!(handle.capacity().unwrap() >= twin.len());
+        let many: Vec<&P::K> = twin.keys().take(40).collect();
+        let values = handle.get_many(many.iter().copied()).unwrap();
+        assert!(values.iter().map(Option::as_ref).eq(many.iter().map(|key| twin.get(*key))));
+        let keys: HashSet<P::K> = handle.keys().unwrap().into_iter().collect();
+        assert!(keys.len() == twin.len() && twin.keys().all(|key| keys.contains(key)));
+        assert_eq!(handle.values().unwrap().len(), twin.len());
     }
 
     fn see_by_guard(handle: &Handle<P>, twin: &Twin<P>) {

@@ -71,6 +71,10 @@ enum Op<K> {
     /// Keeps those whose number is a multiple of this.
     Retain(usize),
     Drain,
+    /// Takes those whose number is a multiple of this.
+    ExtractIf(usize),
+    GetOrInsert(K),
+    Shrink(usize),
     Clear,
     Reserve(usize),
 }
@@ -127,6 +131,9 @@ impl<K: Member> Model for Sets<K> {
             2 => prop::collection::vec(key(), 0..30).prop_map(Op::Combine),
             1 => (1..4usize).prop_map(Op::Retain),
             1 => Just(Op::Drain),
+            1 => (1..4usize).prop_map(Op::ExtractIf),
+            2 => key().prop_map(Op::GetOrInsert),
+            2 => (0..200usize).prop_map(Op::Shrink),
             1 => Just(Op::Clear),
             1 => (0..500usize).prop_map(Op::Reserve),
         ]
@@ -143,6 +150,11 @@ impl<K: Member> Model for Sets<K> {
             Op::Combine(keys) => return combined(twin, &keys.iter().cloned().collect()),
             Op::Retain(of) => twin.retain(|key| key.number().is_multiple_of(*of)),
             Op::Drain => return answer(twin.drain().collect::<BTreeSet<K>>()),
+            Op::ExtractIf(of) => {
+                return answer(twin.extract_if(|key| key.number().is_multiple_of(*of)).collect::<BTreeSet<K>>());
+            }
+            Op::GetOrInsert(key) => drop(twin.insert(key.clone())),
+            Op::Shrink(_) => {}
             Op::Clear => twin.clear(),
             Op::Reserve(_) => {}
         }
@@ -158,6 +170,13 @@ impl<K: Member> Model for Sets<K> {
             Op::Extend(keys) => answer(handle.extend(keys.iter().cloned())?),
             Op::Clear => answer(handle.clear()?),
             Op::Reserve(more) => answer(handle.reserve(*more)?),
+            Op::Retain(of) => answer(handle.retain(|key| K::owned(key).number().is_multiple_of(*of))?),
+            Op::Drain => answer(handle.drain()?.into_iter().collect::<BTreeSet<K>>()),
+            Op::ExtractIf(of) => {
+                let taken = handle.extract_if(|key| K::owned(key).number().is_multiple_of(*of))?;
+                answer(taken.into_iter().collect::<BTreeSet<K>>())
+            }
+            Op::Shrink(least) => answer(handle.shrink_to(*least)?),
             _ => return Self::on_guard(&mut handle.write()?, op),
         })
     }
@@ -175,6 +194,15 @@ impl<K: Member> Model for Sets<K> {
             }
             Op::Retain(of) => answer(guard.retain(|key| K::owned(key).number().is_multiple_of(*of))?),
             Op::Drain => answer(guard.drain()?.into_iter().collect::<BTreeSet<K>>()),
+            Op::ExtractIf(of) => {
+                let taken = guard.extract_if(|key| K::owned(key).number().is_multiple_of(*of))?;
+                answer(taken.into_iter().collect::<BTreeSet<K>>())
+            }
+            Op::GetOrInsert(key) => {
+                assert_eq!(&K::owned(guard.get_or_insert(key.clone())?), key);
+                answer(())
+            }
+            Op::Shrink(least) => answer(guard.shrink_to(*least)?),
             Op::Clear => answer(guard.clear()?),
             Op::Reserve(more) => answer(guard.reserve(*more)?),
         })
@@ -197,6 +225,12 @@ impl<K: Member> Model for Sets<K> {
         assert_eq!((guard.len(), guard.is_empty()), (twin.len(), twin.is_empty()));
         assert_eq!(guard.iter().size_hint().0, twin.len());
         assert_eq!(&guard.into_iter().map(K::owned).collect::<HashSet<K>>(), twin);
+        assert!(guard == twin && guard.eq(guard) && guard.capacity() >= guard.len());
+        let mut other = twin.clone();
+        if let Some(key) = twin.iter().next() {
+            other.remove(key);
+            assert!(*guard != other);
+        }
         for key in twin.iter().take(20) {
             assert!(guard.contains(key));
             assert_eq!(guard.get(key).map(K::owned).as_ref(), Some(key));
@@ -206,6 +240,8 @@ impl<K: Member> Model for Sets<K> {
     fn see(handle: &SharedHashSet<K>, twin: &HashSet<K>) {
         assert_eq!((handle.len().unwrap(), handle.is_empty().unwrap()), (twin.len(), twin.is_empty()));
         assert_eq!(&handle.to_set().unwrap(), twin);
+        assert_eq!(handle.to_vec().unwrap().into_iter().collect::<BTreeSet<K>>(), twin.iter().cloned().collect());
+        assert!(handle.capacity().unwrap() >= twin.len());
         for key in twin.iter().take(20) {
             assert!(handle.contains(key).unwrap());
             assert_eq!(handle.get(key).unwrap().as_ref(), Some(key));

@@ -38,12 +38,10 @@ pub trait Pair: 'static {
         let keys: Vec<Self::K> = guard.range::<Self::K>(range).map(|(key, _)| Self::own_key(key)).collect();
         keys.into_iter().try_for_each(|key| guard.insert(key, value.clone()).map(drop))
     }
-    /// `update`, if there is such; the twin overwrites a value that is there.
-    fn update(handle: &SharedBTreeMap<Self::K, Self::V>, key: &Self::K, value: &Self::V) -> Result<()> {
-        if handle.contains_key(key)? {
-            handle.insert(key.clone(), value.clone())?;
-        }
-        Ok(())
+    /// Overwrites all values and keeps the entries whose key's number `of` divides.
+    fn change_all(guard: &mut BTreeMapWriteGuard<'_, Self::K, Self::V>, of: usize, value: &Self::V) -> Result<()> {
+        guard.retain(|key, _| Self::number(&Self::own_key(key)).is_multiple_of(of))?;
+        Self::fill(guard, (Bound::Unbounded, Bound::Unbounded), value)
     }
 }
 
@@ -111,8 +109,12 @@ impl Pair for Numbers {
         Ok(())
     }
 
-    fn update(handle: &SharedBTreeMap<u64, u64>, key: &u64, value: &u64) -> Result<()> {
-        handle.update(key, |slot| *slot = *value).map(drop)
+    fn change_all(guard: &mut BTreeMapWriteGuard<'_, u64, u64>, of: usize, value: &u64) -> Result<()> {
+        guard.values_mut()?.for_each(|slot| *slot = value.wrapping_add(1));
+        guard.retain_mut(|key, slot| {
+            *slot = *value;
+            (*key as usize).is_multiple_of(of)
+        })
     }
 }
 
@@ -174,6 +176,18 @@ pub enum Op<K, V> {
     Insert(K, V),
     ByEntry(K, V),
     Update(K, V),
+    GetOrInsert(K, V),
+    InsertIfAbsent(K, V),
+    /// Whether the condition holds.
+    ReplaceIf(K, V, bool),
+    RemoveIf(K, bool),
+    RemoveEntry(K),
+    GetMany(Vec<K>),
+    DrainAll,
+    /// Takes entries whose key's number this divides.
+    ExtractIf(usize),
+    /// All values become this one; entries whose key's number the first divides stay.
+    ChangeAll(usize, V),
     Remove(K),
     PopFirst,
     PopLast,
@@ -234,6 +248,15 @@ impl<P: Pair> Model for Trees<P> {
             8 => entry().prop_map(|(key, value)| Op::Insert(key, value)),
             4 => entry().prop_map(|(key, value)| Op::ByEntry(key, value)),
             3 => entry().prop_map(|(key, value)| Op::Update(key, value)),
+            2 => entry().prop_map(|(key, value)| Op::GetOrInsert(key, value)),
+            2 => entry().prop_map(|(key, value)| Op::InsertIfAbsent(key, value)),
+            2 => (entry(), any::<bool>()).prop_map(|((key, value), holds)| Op::ReplaceIf(key, value, holds)),
+            2 => (P::key(), any::<bool>()).prop_map(|(key, holds)| Op::RemoveIf(key, holds)),
+            2 => P::key().prop_map(Op::RemoveEntry),
+            1 => prop::collection::vec(P::key(), 0..8).prop_map(Op::GetMany),
+            1 => Just(Op::DrainAll),
+            1 => (1..4usize).prop_map(Op::ExtractIf),
+            1 => (1..4usize, P::value()).prop_map(|(of, value)| Op::ChangeAll(of, value)),
             6 => P::key().prop_map(Op::Remove),
             2 => Just(Op::PopFirst),
             2 => Just(Op::PopLast),
@@ -253,10 +276,40 @@ impl<P: Pair> Model for Trees<P> {
             Op::Insert(key, value) => return answer(twin.insert(key.clone(), value.clone())),
             Op::ByEntry(key, value) => drop(twin.insert(key.clone(), value.clone())),
             Op::Update(key, value) => {
-                if let Some(slot) = twin.get_mut(key) {
+                let updated = twin.get_mut(key).map(|slot| {
+                    let old = slot.clone();
                     slot.clone_from(value);
-                }
+                    old
+                });
+                return answer(updated);
             }
+            Op::GetOrInsert(key, value) => return answer(twin.entry(key.clone()).or_insert(value.clone()).clone()),
+            Op::InsertIfAbsent(key, value) => {
+                let there = twin.get(key).cloned();
+                twin.entry(key.clone()).or_insert(value.clone());
+                return answer(there);
+            }
+            Op::ReplaceIf(key, value, holds) => {
+                return answer(match twin.get_mut(key) {
+                    Some(slot) if *holds => Ok(std::mem::replace(slot, value.clone())),
+                    slot => Err(slot.cloned()),
+                });
+            }
+            Op::RemoveIf(key, holds) => return answer(if *holds { twin.remove(key) } else { None }),
+            Op::RemoveEntry(key) => return answer(twin.remove_entry(key)),
+            Op::GetMany(keys) => return answer(keys.iter().map(|key| twin.get(key).cloned()).collect::<Vec<_>>()),
+            Op::DrainAll => return answer(std::mem::take(twin).into_iter().collect::<Vec<_>>()),
+            Op::ExtractIf(of) => {
+                let is_taken = |key: &P::K| P::number(key).is_multiple_of(*of);
+                let (taken, kept) = std::mem::take(twin).into_iter().partition(|(key, _)| is_taken(key));
+                *twin = kept;
+                let taken: Vec<_> = BTreeMap::into_iter(taken).collect();
+                return answer(taken);
+            }
+            Op::ChangeAll(of, value) => twin.retain(|key, slot| {
+                slot.clone_from(value);
+                P::number(key).is_multiple_of(*of)
+            }),
             Op::Remove(key) => return answer(twin.remove(key)),
             Op::PopFirst => return answer(twin.pop_first()),
             Op::PopLast => return answer(twin.pop_last()),
@@ -276,7 +329,17 @@ impl<P: Pair> Model for Trees<P> {
     fn on_handle(handle: &Handle<P>, op: &Self::Op) -> Result<String> {
         Ok(match op {
             Op::Insert(key, value) => answer(handle.insert(key.clone(), value.clone())?),
-            Op::Update(key, value) => answer(P::update(handle, key, value)?),
+            Op::Update(key, value) => answer(handle.update(key, |slot| std::mem::replace(slot, value.clone()))?),
+            Op::GetOrInsert(key, value) => answer(handle.get_or_insert_with(key.clone(), || value.clone())?),
+            Op::InsertIfAbsent(key, value) => answer(handle.insert_if_absent(key.clone(), value.clone())?),
+            Op::ReplaceIf(key, value, holds) => answer(handle.replace_if(key, value.clone(), |_| *holds)?),
+            Op::RemoveIf(key, holds) => answer(handle.remove_if(key, |_| *holds)?),
+            Op::RemoveEntry(key) => answer(handle.remove_entry(key)?),
+            Op::GetMany(keys) => answer(handle.get_many(keys)?),
+            Op::DrainAll => answer(handle.drain()?),
+            Op::ExtractIf(of) => answer(handle.extract_if(|key, _| P::number(&P::own_key(key)).is_multiple_of(*of))?),
+            Op::Retain(of) => answer(handle.retain(|key, _| P::number(&P::own_key(key)).is_multiple_of(*of))?),
+            Op::SplitOff(key) => answer(handle.split_off(key)?),
             Op::Remove(key) => answer(handle.remove(key)?),
             Op::PopFirst => answer(handle.pop_first()?),
             Op::PopLast => answer(handle.pop_last()?),
@@ -297,12 +360,16 @@ impl<P: Pair> Model for Trees<P> {
         Ok(match op {
             Op::Insert(key, value) => answer(guard.insert(key.clone(), value.clone())?),
             Op::ByEntry(key, value) => answer(P::by_entry(guard, key, value)?),
-            Op::Update(key, value) => {
-                if guard.contains_key(key) {
-                    guard.insert(key.clone(), value.clone())?;
-                }
-                answer(())
-            }
+            Op::Update(key, value) => answer(guard.update(key, |slot| std::mem::replace(slot, value.clone()))?),
+            Op::GetOrInsert(key, value) => answer(P::own(guard.get_or_insert_with(key.clone(), || value.clone())?)),
+            Op::InsertIfAbsent(key, value) => answer(guard.insert_if_absent(key.clone(), value.clone())?),
+            Op::ReplaceIf(key, value, holds) => answer(guard.replace_if(key, value.clone(), |_| *holds)?),
+            Op::RemoveIf(key, holds) => answer(guard.remove_if(key, |_| *holds)?),
+            Op::RemoveEntry(key) => answer(guard.remove_entry(key)?),
+            Op::GetMany(keys) => answer(keys.iter().map(|key| guard.get(key).map(P::own)).collect::<Vec<_>>()),
+            Op::DrainAll => answer(guard.drain()?),
+            Op::ExtractIf(of) => answer(guard.extract_if(|key, _| P::number(&P::own_key(key)).is_multiple_of(*of))?),
+            Op::ChangeAll(of, value) => answer(P::change_all(guard, *of, value)?),
             Op::Remove(key) => answer(guard.remove(key)?),
             Op::PopFirst => answer(guard.pop_first()?),
             Op::PopLast => answer(guard.pop_last()?),
@@ -339,6 +406,7 @@ impl<P: Pair> Model for Trees<P> {
         assert_eq!((guard.len(), guard.is_empty()), (twin.len(), twin.is_empty()));
         assert!(guard.iter().map(Self::own).eq(twin.iter().map(|(key, value)| (key.clone(), value.clone()))));
         assert!(twin.iter().all(|(key, value)| guard.get(key).is_some_and(|lent| P::own(lent) == *value)));
+        assert!(guard == twin);
     }
 
     fn see_read_guard(guard: &BTreeMapReadGuard<'_, P::K, P::V>, twin: &Twin<P>) {
@@ -362,6 +430,12 @@ impl<P: Pair> Model for Trees<P> {
         }
         assert_eq!((guard.keys().count(), guard.values().len()), (twin.len(), twin.len()));
         assert_eq!(&guard.to_map().unwrap(), twin);
+        assert_eq!(guard.to_vec().unwrap(), pairs(twin));
+        assert!(guard == twin);
+        let mut other = twin.clone();
+        if let Some((key, _)) = other.pop_last() {
+            assert!(*guard != other && guard.get_key_value(&key).map(Self::own).is_some_and(|(lent, _)| lent == key));
+        }
         assert!(twin.iter().all(|(key, value)| guard.get(key).is_some_and(|lent| P::own(lent) == *value)));
         let own = |entry: Option<_>| entry.map(Self::own);
         let clone = |entry: Option<(&P::K, &P::V)>| entry.map(|(key, value)| (key.clone(), value.clone()));
@@ -375,12 +449,18 @@ impl<P: Pair> Model for Trees<P> {
         for (key, value) in twin.iter().step_by(twin.len() / 16 + 1) {
             assert_eq!(handle.get(key).unwrap().as_ref(), Some(value));
             assert!(handle.contains_key(key).unwrap());
+            assert_eq!(handle.get_key_value(key).unwrap(), Some((key.clone(), value.clone())));
             let from = handle.range::<P::K>((Bound::Excluded(key.clone()), Bound::Unbounded)).unwrap();
             assert_eq!(from.len(), twin.range((Bound::Excluded(key), Bound::Unbounded)).count());
         }
         let clone = |entry: Option<(&P::K, &P::V)>| entry.map(|(key, value)| (key.clone(), value.clone()));
         assert_eq!(handle.first_key_value().unwrap(), clone(twin.first_key_value()));
         assert_eq!(handle.last_key_value().unwrap(), clone(twin.last_key_value()));
+        let many: Vec<&P::K> = twin.keys().take(40).collect();
+        let values = handle.get_many(many.iter().copied()).unwrap();
+        assert!(values.iter().map(Option::as_ref).eq(many.iter().map(|key| twin.get(*key))));
+        assert!(handle.keys().unwrap().iter().eq(twin.keys()) && handle.values().unwrap().iter().eq(twin.values()));
+        assert!(handle.to_vec().unwrap().iter().map(|(key, value)| (key, value)).eq(twin));
     }
 
     fn see_by_guard(handle: &Handle<P>, twin: &Twin<P>) {
@@ -401,6 +481,11 @@ pub enum SetOp {
     Retain(usize),
     SplitOff(String),
     Range(Limits<String>),
+    Take(String),
+    Replace(String),
+    GetOrInsert(String),
+    Drain,
+    ExtractIf(usize),
 }
 
 fn set_key() -> impl Strategy<Value = String> + Clone {
@@ -422,6 +507,11 @@ impl Model for Sets {
             1 => (1..4usize).prop_map(SetOp::Retain),
             1 => set_key().prop_map(SetOp::SplitOff),
             2 => limits(set_key()).prop_map(SetOp::Range),
+            3 => set_key().prop_map(SetOp::Take),
+            2 => set_key().prop_map(SetOp::Replace),
+            2 => set_key().prop_map(SetOp::GetOrInsert),
+            1 => Just(SetOp::Drain),
+            1 => (1..4usize).prop_map(SetOp::ExtractIf),
         ]
         .boxed()
     }
@@ -437,6 +527,16 @@ impl Model for Sets {
             SetOp::Retain(of) => twin.retain(|key| key.len().is_multiple_of(*of)),
             SetOp::SplitOff(key) => return answer(twin.split_off(key)),
             SetOp::Range(range) => return answer(twin.range(range.clone()).cloned().collect::<Vec<_>>()),
+            SetOp::Take(key) => return answer(twin.take(key)),
+            SetOp::Replace(key) => return answer(twin.replace(key.clone())),
+            SetOp::GetOrInsert(key) => drop(twin.insert(key.clone())),
+            SetOp::Drain => return answer(std::mem::take(twin).into_iter().collect::<Vec<_>>()),
+            SetOp::ExtractIf(of) => {
+                let (taken, kept) = std::mem::take(twin).into_iter().partition(|key| key.len().is_multiple_of(*of));
+                *twin = kept;
+                let taken: Vec<String> = BTreeSet::into_iter(taken).collect();
+                return answer(taken);
+            }
         }
         answer(())
     }
@@ -450,6 +550,12 @@ impl Model for Sets {
             SetOp::Extend(keys) => answer(handle.extend(keys)?),
             SetOp::Clear => answer(handle.clear()?),
             SetOp::Range(range) => answer(handle.range::<String>(range.clone())?),
+            SetOp::Retain(of) => answer(handle.retain(|key| key.len().is_multiple_of(*of))?),
+            SetOp::SplitOff(key) => answer(handle.split_off(key)?),
+            SetOp::Take(key) => answer(handle.take(key)?),
+            SetOp::Replace(key) => answer(handle.replace(key)?),
+            SetOp::Drain => answer(handle.drain()?),
+            SetOp::ExtractIf(of) => answer(handle.extract_if(|key| key.len().is_multiple_of(*of))?),
             _ => return Self::on_guard(&mut handle.write()?, op),
         })
     }
@@ -465,6 +571,14 @@ impl Model for Sets {
             SetOp::Retain(of) => answer(guard.retain(|key| key.len().is_multiple_of(*of))?),
             SetOp::SplitOff(key) => answer(guard.split_off(key)?),
             SetOp::Range(range) => answer(guard.range::<String>(range.clone()).collect::<Vec<_>>()),
+            SetOp::Take(key) => answer(guard.take(key)?),
+            SetOp::Replace(key) => answer(guard.replace(key)?),
+            SetOp::GetOrInsert(key) => {
+                assert_eq!(guard.get_or_insert(key)?, key);
+                answer(())
+            }
+            SetOp::Drain => answer(guard.drain()?),
+            SetOp::ExtractIf(of) => answer(guard.extract_if(|key| key.len().is_multiple_of(*of))?),
         })
     }
 
@@ -496,6 +610,7 @@ impl Model for Sets {
         assert_eq!(guard.is_superset(&other), twin.is_superset(&other));
         assert_eq!(guard.is_disjoint(&other), twin.is_disjoint(&other));
         assert_eq!(&guard.to_set().unwrap(), twin);
+        assert!(guard.to_vec().unwrap().iter().eq(twin) && guard == twin && *guard != other);
         assert_eq!(format!("{guard:?}"), format!("{twin:?}"));
     }
 
@@ -503,7 +618,9 @@ impl Model for Sets {
         assert_eq!((handle.len().unwrap(), handle.is_empty().unwrap()), (twin.len(), twin.is_empty()));
         assert_eq!(&handle.to_set().unwrap(), twin);
         assert!(twin.iter().take(16).all(|key| handle.contains(key).unwrap()));
-        assert!(!handle.contains("never there").unwrap());
+        assert!(!handle.contains("never there").unwrap() && handle.get("never there").unwrap().is_none());
+        assert!(handle.to_vec().unwrap().iter().eq(twin));
+        assert_eq!(handle.first().unwrap().map(|key| handle.get(&key).unwrap()), twin.first().cloned().map(Some));
         assert_eq!((handle.first().unwrap(), handle.last().unwrap()), (twin.first().cloned(), twin.last().cloned()));
     }
 
@@ -530,4 +647,30 @@ fn a_tree_of_wide_entries_is_a_btree_map() {
 #[test]
 fn a_set_of_texts_is_a_btree_set() {
     harness::run::<Sets>(32);
+}
+
+#[test]
+fn two_shared_ordered_sets_combine_as_btree_sets_do() {
+    let temporary = crate::support::temporary::Temporary::new();
+    let region = crate::support::temporary::quiet().create(temporary.region()).unwrap();
+    let (one, other): (SharedBTreeSet<String>, SharedBTreeSet<String>) =
+        (region.object("one").unwrap(), region.object("other").unwrap());
+    let keys = || prop::collection::vec(set_key(), 0..30);
+    crate::seeded::check(100, &(keys(), keys()), |(first, second)| {
+        for (set, keys) in [(&one, &first), (&other, &second)] {
+            set.clear().unwrap();
+            set.extend(keys).unwrap();
+        }
+        let (first, second): (BTreeSet<String>, BTreeSet<String>) =
+            (first.into_iter().collect(), second.into_iter().collect());
+        assert_eq!(one.union(&other).unwrap(), &first | &second);
+        assert_eq!(one.intersection(&other).unwrap(), &first & &second);
+        assert_eq!(one.difference(&other).unwrap(), &first - &second);
+        assert_eq!(one.symmetric_difference(&other).unwrap(), &first ^ &second);
+        assert_eq!(one.is_subset(&other).unwrap(), first.is_subset(&second));
+        assert_eq!(one.is_superset(&other).unwrap(), first.is_superset(&second));
+        assert_eq!(one.is_disjoint(&other).unwrap(), first.is_disjoint(&second));
+        assert!(one.is_subset(&one).unwrap() && one.is_superset(&one).unwrap());
+        assert_eq!(one.read().unwrap() == other.read().unwrap(), first == second);
+    });
 }

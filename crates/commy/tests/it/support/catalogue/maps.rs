@@ -12,6 +12,7 @@ pub fn maps() -> Vec<Scenario> {
     scenarios.extend(maps_of::<String, Vec<u8>>("String, Vec<u8>"));
     scenarios.extend(maps_of::<Record, u64>("Record, u64"));
     scenarios.extend(particular_maps());
+    scenarios.extend(super::conditional::hash_maps());
     scenarios
 }
 

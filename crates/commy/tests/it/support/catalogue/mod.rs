@@ -1,6 +1,7 @@
 //! All operations that children are killed in, by group.
 
 mod boxes_and_texts;
+mod conditional;
 mod counters;
 mod deques;
 mod engine;

@@ -10,6 +10,7 @@ pub fn sets() -> Vec<Scenario> {
     let mut scenarios = sets_of::<u64>("u64");
     scenarios.extend(sets_of::<String>("String"));
     scenarios.extend(sets_of::<Record>("Record"));
+    scenarios.extend(super::conditional::hash_sets());
     scenarios
 }
 

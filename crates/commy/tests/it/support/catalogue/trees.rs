@@ -24,6 +24,7 @@ pub fn trees() -> Vec<Scenario> {
     scenarios.extend(particular_trees());
     scenarios.extend(tall_trees());
     scenarios.extend(sets());
+    scenarios.extend(super::conditional::ordered());
     scenarios
 }
 
@@ -361,6 +362,12 @@ fn sets() -> Vec<Scenario> {
                 guard.insert(String::sample(31))?;
                 guard.pop_first().map(drop)
             },
+        ),
+        scenario::<Set>(
+            "SharedBTreeSet<String>: split_off",
+            set(9),
+            |s| drop(s.split_off(&String::sample(4))),
+            |s, _| s.split_off(&String::sample(4)).map(drop),
         ),
     ]
 }
