@@ -26,7 +26,7 @@ use crate::{Error, Result};
 /// # }
 /// ```
 pub struct SharedVec<T> {
-    object: Object,
+    pub(super) object: Object,
     marker: PhantomData<fn() -> T>,
 }
 
@@ -76,6 +76,7 @@ pub(super) fn pop_in<T: Value>(context: &mut Context, raw: &RawHeader) -> Result
     let value = take_locked(space, place)?;
     let blocks = place.owned_blocks(T::OWNED)?;
     context.save_header(raw, vector.len())?;
+    context.reserve_heads(blocks.len() as u64)?;
     release_blocks(context, &blocks)?;
     vector.set_len(context, last)?;
     Ok(Some(value))
@@ -95,10 +96,57 @@ pub(super) fn set_in<T: Value>(
     vector.open_one(context, index)?;
     let place = Place::in_vector(&vector, index)?;
     let blocks = place.owned_blocks(T::OWNED)?;
-    context.reserve_log(blocks.len() as u64 * 16 + 16)?;
+    context.reserve_heads((blocks.len() + 2 * T::OWNED.len()) as u64)?;
     value.store(context, &place.target())?;
     release_blocks(context, &blocks)?;
     Ok(true)
+}
+
+/// Inserts before slot `index`.
+pub(super) fn insert_in<T: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    index: u64,
+    value: &impl Store<T>,
+) -> Result<()> {
+    let vector = Vector::new(context.actor.space, raw, slot_size::<T>());
+    let len = vector.len();
+    if index > len {
+        return Err(Error::InvalidArgument("insert beyond the end"));
+    }
+    // The new value first, behind the end: storing it may fail, moving it may not.
+    // In this order: opening may move the content to a block that has no room for more.
+    vector.open_from(context, index)?;
+    vector.reserve(context, 1)?;
+    let place = Place::fresh(vector.slots(len, 1)?);
+    value.store(context, &place.target())?;
+    vector.publish_push(1);
+    vector.rotate_last_to(index)
+}
+
+/// Takes the value of slot `index`; those behind it move up, or the last one comes to its place.
+pub(super) fn take_in<T: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    index: u64,
+    by_last: bool,
+) -> Result<Option<T>> {
+    let space = context.actor.space;
+    let vector = Vector::new(space, raw, slot_size::<T>());
+    let Some(last) = vector.len().checked_sub(1).filter(|last| index <= *last) else { return Ok(None) };
+    vector.open_from(context, index)?;
+    let place = Place::in_vector(&vector, index)?;
+    let value = take_locked(space, place)?;
+    let blocks = place.owned_blocks(T::OWNED)?;
+    context.reserve_heads(blocks.len() as u64)?;
+    release_blocks(context, &blocks)?;
+    match by_last {
+        true if index < last => vector.shift(last, index, 1)?,
+        true => {}
+        false => vector.shift(index + 1, index, last - index)?,
+    }
+    vector.set_len(context, last)?;
+    Ok(Some(value))
 }
 
 /// Shortens to `len`.
@@ -117,6 +165,7 @@ pub(super) fn truncate_in<T: Value>(context: &mut Context, raw: &RawHeader, len:
         }
     }
     context.save_header(raw, vector.len())?;
+    context.reserve_heads(blocks.len() as u64)?;
     release_blocks(context, &blocks)?;
     vector.set_len(context, len)
 }

@@ -3,6 +3,7 @@
 //! Invariant W1: every function here that changes something is called under the object's word with the context that
 //! holds it; every pointer it hands out is valid until that context ends or the container changes.
 
+mod arrange;
 mod bytes;
 mod counter;
 mod deque;

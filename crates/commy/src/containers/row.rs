@@ -1,0 +1,426 @@
+//! What vectors and queues have in common: changes of many slots at once.
+//!
+//! Whatever asks code of a user (which values go, in which order they come) is asked first, about values that nobody has
+//! touched; the change itself comes afterwards. It takes its blocks and its log room before it changes a slot, so a
+//! failure leaves everything as it was.
+
+use std::cmp::Ordering;
+use std::ops::{Bound, Range, RangeBounds};
+
+use super::value::{Store, Value, take_locked};
+use super::vec::slot_size;
+use crate::journal::Context;
+use crate::raw::{Deque, Image, Place, Vector, detach, release_blocks};
+use crate::region::Space;
+use crate::region::layout::RawHeader;
+use crate::{Error, Result};
+
+/// Slots in a row, under the object's lock.
+pub(super) trait Row: Copy {
+    fn raw(&self) -> &RawHeader;
+    fn space(&self) -> &Space;
+    fn len(&self) -> u64;
+    /// Do the words of the header belong together?
+    fn check(&self) -> Result<()>;
+    /// Slot `index`, inside the capacity.
+    fn place(&self, index: u64) -> Result<Place>;
+    /// Makes room for `more` slots and logs what is needed so that all slots from `from` on may be written.
+    fn prepare(&self, context: &mut Context, from: u64, more: u64) -> Result<()>;
+    /// As `prepare` for slot `index` alone.
+    fn prepare_one(&self, context: &mut Context, index: u64) -> Result<()>;
+    /// Moves slots; both ends are inside the capacity and prepared. Cannot fail then.
+    fn shift(&self, from: u64, to: u64, count: u64) -> Result<()>;
+    fn permute(&self, order: &[u64]) -> Result<()>;
+    fn put(&self, index: u64, image: Place) -> Result<()>;
+    fn swap(&self, context: &mut Context, first: u64, second: u64) -> Result<()>;
+    /// Sets the number of live slots; prepared. Cannot fail then.
+    fn set_len(&self, context: &mut Context, len: u64) -> Result<()>;
+}
+
+impl Row for Vector<'_> {
+    fn raw(&self) -> &RawHeader {
+        self.raw
+    }
+
+    fn space(&self) -> &Space {
+        self.space
+    }
+
+    #[inline(always)]
+    fn len(&self) -> u64 {
+        Vector::len(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.slots(0, Vector::len(self)).map(drop)
+    }
+
+    #[inline(always)]
+    fn place(&self, index: u64) -> Result<Place> {
+        Place::in_vector(self, index)
+    }
+
+    fn prepare(&self, context: &mut Context, from: u64, more: u64) -> Result<()> {
+        // In this order: opening may move the content to a block that has no room for more.
+        self.open_from(context, from)?;
+        self.reserve(context, more)
+    }
+
+    fn prepare_one(&self, context: &mut Context, index: u64) -> Result<()> {
+        self.open_one(context, index)
+    }
+
+    fn shift(&self, from: u64, to: u64, count: u64) -> Result<()> {
+        if count == 0 { Ok(()) } else { Vector::shift(self, from, to, count) }
+    }
+
+    fn permute(&self, order: &[u64]) -> Result<()> {
+        Vector::permute(self, order)
+    }
+
+    fn put(&self, index: u64, image: Place) -> Result<()> {
+        Vector::put(self, index, image)
+    }
+
+    fn swap(&self, context: &mut Context, first: u64, second: u64) -> Result<()> {
+        Vector::swap(self, context, first, second)
+    }
+
+    #[inline(always)]
+    fn set_len(&self, context: &mut Context, len: u64) -> Result<()> {
+        Vector::set_len(self, context, len)
+    }
+}
+
+impl Row for Deque<'_> {
+    fn raw(&self) -> &RawHeader {
+        self.raw
+    }
+
+    fn space(&self) -> &Space {
+        self.space
+    }
+
+    #[inline(always)]
+    fn len(&self) -> u64 {
+        Deque::len(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check_shape()
+    }
+
+    #[inline(always)]
+    fn place(&self, index: u64) -> Result<Place> {
+        Deque::place(self, index)
+    }
+
+    fn prepare(&self, context: &mut Context, from: u64, more: u64) -> Result<()> {
+        if more > 0 && self.is_beyond_limit(more) {
+            return Err(Error::Full { limit: self.limit() });
+        }
+        self.reserve(context, more)?;
+        self.open(context, from, Deque::len(self) - from + more)
+    }
+
+    fn prepare_one(&self, context: &mut Context, index: u64) -> Result<()> {
+        self.open(context, index, 1)
+    }
+
+    fn shift(&self, from: u64, to: u64, count: u64) -> Result<()> {
+        if count == 0 { Ok(()) } else { Deque::shift(self, from, to, count) }
+    }
+
+    fn permute(&self, order: &[u64]) -> Result<()> {
+        Deque::permute(self, order)
+    }
+
+    fn put(&self, index: u64, image: Place) -> Result<()> {
+        Deque::put(self, index, image)
+    }
+
+    fn swap(&self, context: &mut Context, first: u64, second: u64) -> Result<()> {
+        Deque::swap(self, context, first, second)
+    }
+
+    #[inline(always)]
+    fn set_len(&self, context: &mut Context, len: u64) -> Result<()> {
+        self.touch(context)?;
+        self.shorten(len);
+        Ok(())
+    }
+}
+
+/// The vector of `raw`.
+pub(super) fn vector<'a, T: Value>(space: &'a Space, raw: &'a RawHeader) -> Vector<'a> {
+    Vector::new(space, raw, slot_size::<T>())
+}
+
+/// A range of std, inside of `len` values.
+pub(super) fn resolve(range: &impl RangeBounds<usize>, len: u64) -> Result<Range<u64>> {
+    let from = match range.start_bound() {
+        Bound::Included(from) => *from as u64,
+        Bound::Excluded(before) => (*before as u64).saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => (*last as u64).saturating_add(1),
+        Bound::Excluded(end) => *end as u64,
+        Bound::Unbounded => len,
+    };
+    if from > end || end > len {
+        return Err(Error::InvalidArgument("a range beyond the end"));
+    }
+    Ok(from..end)
+}
+
+/// The value in a slot, lent.
+fn lent<'a, T: Value>(space: &'a Space, place: Place) -> T::Ref<'a> {
+    T::lend(place.lend(space))
+}
+
+/// All slots.
+fn places(row: &impl Row) -> Result<Vec<Place>> {
+    row.check()?;
+    (0..row.len()).map(|index| row.place(index)).collect()
+}
+
+/// Slots that go, as runs in ascending order.
+pub(super) type Runs = Vec<Range<u64>>;
+
+pub(super) fn add_to_runs(runs: &mut Runs, index: u64) {
+    match runs.last_mut() {
+        Some(run) if run.end == index => run.end += 1,
+        _ => runs.push(index..index + 1),
+    }
+}
+
+/// The values of `range` for which `goes` says so.
+pub(super) fn runs_of<T: Value>(
+    row: impl Row,
+    range: &impl RangeBounds<usize>,
+    mut goes: impl FnMut(T::Ref<'_>) -> bool,
+) -> Result<Runs> {
+    row.check()?;
+    let mut runs = Runs::new();
+    for index in resolve(range, row.len())? {
+        if goes(lent::<T>(row.space(), row.place(index)?)) {
+            add_to_runs(&mut runs, index);
+        }
+    }
+    Ok(runs)
+}
+
+/// The values that are the same as the last one before them that stays.
+pub(super) fn runs_of_repeated<T: Value>(
+    row: impl Row,
+    mut same: impl for<'r> FnMut(T::Ref<'r>, T::Ref<'r>) -> bool,
+) -> Result<Runs> {
+    let places = places(&row)?;
+    let (mut runs, mut kept) = (Runs::new(), 0);
+    for index in 1..places.len() {
+        if same(lent::<T>(row.space(), places[index]), lent::<T>(row.space(), places[kept])) {
+            add_to_runs(&mut runs, index as u64);
+        } else {
+            kept = index;
+        }
+    }
+    Ok(runs)
+}
+
+/// Where each value comes from when they are in order.
+pub(super) fn order_by<T: Value>(
+    row: impl Row,
+    mut compare: impl for<'r> FnMut(T::Ref<'r>, T::Ref<'r>) -> Ordering,
+) -> Result<Vec<u64>> {
+    let places = places(&row)?;
+    let mut order: Vec<u64> = (0..row.len()).collect();
+    let at = |index: u64| lent::<T>(row.space(), places[index as usize]);
+    order.sort_by(|one, other| compare(at(*one), at(*other)));
+    Ok(order)
+}
+
+/// As `order_by`, by keys that are made once.
+pub(super) fn order_by_keys<T: Value, K: Ord>(row: impl Row, mut key: impl FnMut(T::Ref<'_>) -> K) -> Result<Vec<u64>> {
+    let keys: Vec<K> = places(&row)?.into_iter().map(|place| key(lent::<T>(row.space(), place))).collect();
+    let mut order: Vec<u64> = (0..row.len()).collect();
+    order.sort_by(|one, other| keys[*one as usize].cmp(&keys[*other as usize]));
+    Ok(order)
+}
+
+/// Copies of values.
+pub(super) fn copies<T: Value>(row: impl Row, range: Range<u64>) -> Result<Vec<T>> {
+    row.check()?;
+    range.map(|index| take_locked(row.space(), row.place(index)?)).collect()
+}
+
+/// Copies of values that are in runs.
+pub(super) fn copies_of_runs<T: Value>(row: impl Row, runs: &[Range<u64>]) -> Result<Vec<T>> {
+    row.check()?;
+    runs.iter().cloned().flatten().map(|index| take_locked(row.space(), row.place(index)?)).collect()
+}
+
+/// Records that `count` values may need when they are stored and, that having failed, let go again.
+fn heads<T: Value>(count: u64) -> u64 {
+    count.saturating_mul(2 * T::OWNED.len() as u64)
+}
+
+/// Lets go what slots own. Fails before it has done anything.
+fn release_all<T: Value>(context: &mut Context, places: impl Iterator<Item = Result<Place>>) -> Result<()> {
+    if T::OWNED.is_empty() {
+        return Ok(());
+    }
+    let mut blocks = Vec::new();
+    for place in places {
+        blocks.extend(place?.owned_blocks(T::OWNED)?);
+    }
+    context.reserve_heads(blocks.len() as u64)?;
+    release_blocks(context, &blocks)
+}
+
+/// Lets values go that were stored and never lived; what cannot be let go dooms the context.
+fn abandon<T: Value>(context: &mut Context, places: impl Iterator<Item = Result<Place>>) {
+    if release_all::<T>(context, places).is_err() {
+        context.doomed = true;
+    }
+}
+
+/// Stores values in private memory; their blocks belong to the context.
+fn stage<'v, T: Value, S: Store<T> + 'v>(
+    context: &mut Context,
+    values: impl ExactSizeIterator<Item = &'v S>,
+) -> Result<Vec<Image<T::Repr>>> {
+    context.reserve_heads(heads::<T>(values.len() as u64))?;
+    let mut images = Vec::with_capacity(values.len());
+    for value in values {
+        let mut image = Image::<T::Repr>::zeroed();
+        if let Err(error) = value.store(context, &image.target()) {
+            abandon::<T>(context, images.iter().map(|image: &Image<T::Repr>| Ok(image.place())));
+            return Err(error);
+        }
+        images.push(image);
+    }
+    Ok(images)
+}
+
+/// Appends values, or changes nothing.
+pub(super) fn append_in<'v, T: Value, S: Store<T> + 'v>(
+    context: &mut Context,
+    row: impl Row,
+    values: impl ExactSizeIterator<Item = &'v S>,
+) -> Result<()> {
+    append_beside::<T, S>(context, row, values, 0)
+}
+
+/// As `append_in`, leaving log room for `before` more values to be let go.
+pub(super) fn append_beside<'v, T: Value, S: Store<T> + 'v>(
+    context: &mut Context,
+    row: impl Row,
+    values: impl ExactSizeIterator<Item = &'v S>,
+    before: u64,
+) -> Result<()> {
+    let (len, count) = (row.len(), values.len() as u64);
+    if count == 0 {
+        return Ok(());
+    }
+    row.prepare(context, len, count)?;
+    context.reserve_heads(heads::<T>(count.saturating_add(before)))?;
+    for (index, value) in (len..).zip(values) {
+        let stored = row.place(index).and_then(|place| value.store(context, &place.target()));
+        if let Err(error) = stored {
+            abandon::<T>(context, (len..index).map(|index| row.place(index)));
+            return Err(error);
+        }
+    }
+    row.set_len(context, len + count)
+}
+
+/// Takes values out, what is behind them moves up; or changes nothing.
+pub(super) fn sieve_in<T: Value>(context: &mut Context, row: impl Row, runs: &[Range<u64>]) -> Result<()> {
+    let (Some(first), len) = (runs.first(), row.len()) else { return Ok(()) };
+    if *first == (0..len) && !T::OWNED.is_empty() {
+        row.prepare(context, len, 0)?;
+        return detach(context, row.raw(), T::OWNED);
+    }
+    row.prepare(context, first.start, 0)?;
+    release_all::<T>(context, runs.iter().cloned().flatten().map(|index| row.place(index)))?;
+    // From here on nothing fails.
+    let mut to = first.start;
+    for (number, run) in runs.iter().enumerate() {
+        let end = runs.get(number + 1).map_or(len, |next| next.start);
+        row.shift(run.end, to, end - run.end)?;
+        to += end - run.end;
+    }
+    row.set_len(context, to)
+}
+
+/// Puts values in the place of those in `range`, or changes nothing.
+pub(super) fn splice_in<'v, T: Value, S: Store<T> + 'v>(
+    context: &mut Context,
+    row: impl Row,
+    range: Range<u64>,
+    values: impl ExactSizeIterator<Item = &'v S>,
+) -> Result<()> {
+    let (len, old, new) = (row.len(), range.end - range.start, values.len() as u64);
+    row.check()?;
+    row.prepare(context, range.start, new.saturating_sub(old))?;
+    context.reserve_heads(heads::<T>(old.saturating_add(new)))?;
+    let images = stage::<T, S>(context, values)?;
+    if let Err(error) = release_all::<T>(context, range.clone().map(|index| row.place(index))) {
+        abandon::<T>(context, images.iter().map(|image| Ok(image.place())));
+        return Err(error);
+    }
+    // From here on nothing fails.
+    row.shift(range.end, range.start + new, len - range.end)?;
+    for (index, image) in (range.start..).zip(&images) {
+        row.put(index, image.place())?;
+    }
+    row.set_len(context, len - old + new)
+}
+
+/// Brings the values into another order, or changes nothing.
+pub(super) fn permute_in(context: &mut Context, row: impl Row, order: &[u64]) -> Result<()> {
+    if order.iter().zip(0..).all(|(index, number)| *index == number) {
+        return Ok(());
+    }
+    row.prepare(context, 0, 0)?;
+    row.permute(order)
+}
+
+/// Exchanges two values.
+pub(super) fn swap_in(context: &mut Context, row: impl Row, first: usize, second: usize) -> Result<()> {
+    if first.max(second) as u64 >= row.len() {
+        return Err(Error::InvalidArgument("swap beyond the end"));
+    }
+    row.swap(context, first as u64, second as u64)
+}
+
+/// The order after a turn to the left.
+pub(super) fn turned(len: u64, count: usize) -> Result<Vec<u64>> {
+    if count as u64 > len {
+        return Err(Error::InvalidArgument("too far to turn"));
+    }
+    Ok((count as u64..len).chain(0..count as u64).collect())
+}
+
+/// Overwrites value `index`, which is there, and returns the old one.
+pub(super) fn replace_in<T: Value>(
+    context: &mut Context,
+    row: impl Row,
+    index: u64,
+    value: &impl Store<T>,
+) -> Result<T> {
+    row.prepare_one(context, index)?;
+    let place = row.place(index)?;
+    let old = take_locked(row.space(), place)?;
+    let blocks = place.owned_blocks(T::OWNED)?;
+    context.reserve_heads(heads::<T>(2))?;
+    value.store(context, &place.target())?;
+    release_blocks(context, &blocks)?;
+    Ok(old)
+}
+
+/// Value `index` as code of a user may look at it.
+pub(super) fn look<T: Value, R>(row: impl Row, index: u64, see: impl FnOnce(T::Ref<'_>) -> R) -> Result<R> {
+    Ok(see(lent::<T>(row.space(), row.place(index)?)))
+}
