@@ -2,6 +2,7 @@
 //! atomic change.
 
 mod boxed;
+mod boxed_more;
 mod btree;
 mod btree_map;
 mod btree_map_entry;
@@ -24,6 +25,7 @@ mod row_handle;
 mod row_read;
 pub(crate) mod schema;
 mod string;
+mod string_more;
 mod value;
 mod vec;
 mod vec_deque;

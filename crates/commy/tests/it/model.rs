@@ -4,6 +4,7 @@
 mod deques;
 pub mod harness;
 mod maps;
+mod rows;
 mod sets;
 mod texts;
 mod trees;
