@@ -6,6 +6,7 @@ pub mod harness;
 mod maps;
 mod rows;
 mod sets;
+mod surface;
 mod texts;
 mod trees;
 mod vectors;

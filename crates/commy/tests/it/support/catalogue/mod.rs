@@ -5,6 +5,7 @@ mod counters;
 mod deques;
 mod engine;
 mod maps;
+mod rows;
 mod sets;
 mod several;
 mod trees;
