@@ -21,6 +21,11 @@ fn deques_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn rows_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::rows());
+}
+
+#[test]
 fn boxes_survive_a_kill_at_every_point() {
     kill_all(&catalogue::boxes());
 }

@@ -1,6 +1,5 @@
 //! Operations on `SharedVecDeque`. Every queue begins with its ring wrapped round (see its world).
 
-use super::rows;
 use crate::support::scenario::{Scenario, scenario, silent};
 use crate::support::world::{Record, Sample, Wide, samples};
 use commy::{Error, Region, Result, SharedVecDeque, Store, Value};
@@ -12,10 +11,6 @@ pub fn deques() -> Vec<Scenario> {
     scenarios.extend(deques_of::<String>("String"));
     scenarios.extend(deques_of::<Option<String>>("Option<String>"));
     scenarios.extend(long_deques());
-    scenarios.extend(rows::rows_of_deques::<u64>("u64"));
-    scenarios.extend(rows::rows_of_deques::<String>("String"));
-    scenarios.extend(rows::ends_of_deques::<u64>("u64"));
-    scenarios.extend(rows::ends_of_deques::<String>("String"));
     scenarios
 }
 

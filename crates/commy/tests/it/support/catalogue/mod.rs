@@ -16,6 +16,7 @@ pub use counters::counters;
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
+pub use rows::rows;
 pub use sets::sets;
 pub use several::{guards, transactions};
 pub use trees::trees;
@@ -29,6 +30,7 @@ type Group = (&'static [&'static str], fn() -> Vec<Scenario>);
 const GROUPS: &[Group] = &[
     (&["SharedVecDeque", "long SharedVecDeque"], deques),
     (&["SharedVec<", "long SharedVec:"], vectors),
+    (&["rows"], rows),
     (&["SharedBox"], boxes),
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),

@@ -5,6 +5,19 @@ use crate::support::world::{Sample, samples};
 use commy::{Error, Result, SharedVec, SharedVecDeque, Store, Value, VecDequeWriteGuard, VecWriteGuard};
 use std::collections::VecDeque;
 
+pub fn rows() -> Vec<Scenario> {
+    let mut scenarios = rows_of_vectors::<u64>("u64");
+    scenarios.extend(rows_of_vectors::<String>("String"));
+    scenarios.extend(middles_of_vectors::<u64>("u64"));
+    scenarios.extend(middles_of_vectors::<String>("String"));
+    scenarios.extend(rows_of_deques::<u64>("u64"));
+    scenarios.extend(rows_of_deques::<String>("String"));
+    scenarios.extend(ends_of_deques::<u64>("u64"));
+    scenarios.extend(ends_of_deques::<String>("String"));
+    scenarios.extend(long_rows());
+    scenarios
+}
+
 /// A twin as a `Vec`.
 trait Row<T> {
     fn row(&mut self, change: impl FnOnce(&mut Vec<T>));
@@ -44,8 +57,8 @@ fn alternating() -> impl FnMut() -> bool {
 
 macro_rules! rows {
     ($name:ident, $handle:ident, $guard:ident, $many:ident) => {
-        pub fn $name<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
-            let name = |operation: &str| format!(concat!(stringify!($handle), "<{}>: {}"), kind, operation);
+        fn $name<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
+            let name = |operation: &str| format!(concat!("rows: ", stringify!($handle), "<{}>: {}"), kind, operation);
             // Three leave room for a fourth; eight fill their block.
             let (few, full) = (|| samples::<T>(3).into(), || samples::<T>(8).into());
             type Object<T> = $handle<T>;
@@ -173,8 +186,8 @@ rows!(rows_of_vectors, SharedVec, VecWriteGuard, many_of_vector);
 rows!(rows_of_deques, SharedVecDeque, VecDequeWriteGuard, many_of_deque);
 
 /// What only vectors can do.
-pub fn middles_of_vectors<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
-    let name = |operation: &str| format!("SharedVec<{kind}>: {operation}");
+fn middles_of_vectors<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
+    let name = |operation: &str| format!("rows: SharedVec<{kind}>: {operation}");
     let full = || samples::<T>(8);
     vec![
         scenario::<SharedVec<T>>(
@@ -218,8 +231,8 @@ pub fn middles_of_vectors<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scena
 }
 
 /// What only queues can do.
-pub fn ends_of_deques<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
-    let name = |operation: &str| format!("SharedVecDeque<{kind}>: {operation}");
+fn ends_of_deques<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
+    let name = |operation: &str| format!("rows: SharedVecDeque<{kind}>: {operation}");
     let full = || VecDeque::from(samples::<T>(8));
     vec![
         scenario::<SharedVecDeque<T>>(
@@ -239,16 +252,16 @@ pub fn ends_of_deques<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario>
 }
 
 /// So many texts that letting them go takes several chunks of the log, reserved before the first one goes.
-pub fn long_rows() -> Vec<Scenario> {
+fn long_rows() -> Vec<Scenario> {
     type Texts = SharedVec<String>;
     vec![
         scenario::<Texts>(
-            "long SharedVec: take out a thousand texts",
+            "rows: long SharedVec: take out a thousand texts",
             samples(2400),
             |v| drop(v.drain(100..2300)),
             |v, _| v.drain(100..2300).map(drop),
         ),
-        silent::<Texts>("long SharedVec: calls that find no room and change nothing", samples(9), |v, _| {
+        silent::<Texts>("rows: long SharedVec: calls that find no room and change nothing", samples(9), |v, _| {
             let text = "0123456789".repeat(30_000);
             let mut guard = v.write()?;
             let texts = || vec![String::from("a text that is let go again"), text.clone(), text.clone(), text.clone()];

@@ -1,6 +1,5 @@
 //! Operations on `SharedVec`.
 
-use super::rows;
 use crate::support::scenario::{Scenario, scenario, silent};
 use crate::support::world::{Record, Sample, Wide, samples};
 use commy::{Error, Region, Result, SharedVec, Store, Value};
@@ -11,11 +10,6 @@ pub fn vectors() -> Vec<Scenario> {
     scenarios.extend(vectors_of::<String>("String"));
     scenarios.extend(vectors_of::<Option<String>>("Option<String>"));
     scenarios.extend(long_vectors());
-    scenarios.extend(rows::rows_of_vectors::<u64>("u64"));
-    scenarios.extend(rows::rows_of_vectors::<String>("String"));
-    scenarios.extend(rows::middles_of_vectors::<u64>("u64"));
-    scenarios.extend(rows::middles_of_vectors::<String>("String"));
-    scenarios.extend(rows::long_rows());
     scenarios
 }
 
