@@ -48,9 +48,9 @@ pub use containers::{
 pub use containers::{
     BoxReadGuard, BoxWriteGuard, Container, CounterReadGuard, CounterWriteGuard, Entry, GaugeReadGuard,
     GaugeWriteGuard, HashMapReadGuard, HashMapWriteGuard, HashSetReadGuard, HashSetWriteGuard, Iter, Key, Lookup,
-    OccupiedEntry, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString,
-    SharedVec, SharedVecDeque, Store, StoreKey, StringReadGuard, StringWriteGuard, VacantEntry, Value, VecDequeIter,
-    VecDequeReadGuard, VecDequeWriteGuard, VecIter, VecReadGuard, VecWriteGuard,
+    OccupiedEntry, Owning, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet,
+    SharedString, SharedVec, SharedVecDeque, Store, StoreKey, StringReadGuard, StringWriteGuard, VacantEntry, Value,
+    VecDequeIter, VecDequeReadGuard, VecDequeWriteGuard, VecIter, VecReadGuard, VecWriteGuard,
 };
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};
 pub use error::{Error, Holder, Result};

@@ -50,6 +50,7 @@ pub use hash_set::SharedHashSet;
 pub use hash_set_guard::{HashSetReadGuard, HashSetWriteGuard, SetIter, SetLike};
 pub use key::{Key, Lookup, StoreKey};
 pub use ordered_key::OrderedKey;
+pub use row_guard::Owning;
 pub use string::{SharedString, StringReadGuard, StringWriteGuard};
 pub use value::{Store, Value};
 pub use vec::SharedVec;

@@ -5,13 +5,13 @@ use std::ops::RangeBounds;
 
 use super::row::{
     Row, Runs, add_to_runs, append_beside, append_in, copies, copies_of_runs, order_by, order_by_keys, permute_in,
-    replace_in, resolve, runs_of, runs_of_repeated, sieve_in, splice_in, vector,
+    replace_in, resolve, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, turned, vector,
 };
 use super::value::{Store, Value};
 use super::vec_deque::queue;
 use super::vec_deque_guard::VecDequeWriteGuard;
 use super::vec_guard::{Bomb, VecWriteGuard};
-use crate::{Plain, Result};
+use crate::{Error, Plain, Result};
 
 /// Values of an iterator that are appended at once.
 const BATCH: usize = 1024;
@@ -164,28 +164,6 @@ macro_rules! row_guard {
                 self.lock.with(|context| replace_in::<T>(context, row, index as u64, &value)).map(Some)
             }
 
-            /// Overwrites all values with `value`.
-            ///
-            /// # Errors
-            /// `OutOfSpace`, `RolledBack`; nothing has changed then.
-            pub fn fill(&mut self, value: impl Store<T>) -> Result<()> {
-                let (space, raw) = self.other();
-                let row = $row::<T>(space, raw);
-                let values = std::iter::repeat_n(&value, row.len() as usize);
-                self.lock.with(|context| splice_in::<T, _>(context, row, 0..row.len(), values))
-            }
-
-            /// Overwrites each value with one that `make` makes.
-            ///
-            /// # Errors
-            /// As [`fill`](Self::fill).
-            pub fn fill_with<S: Store<T>>(&mut self, make: impl FnMut() -> S) -> Result<()> {
-                let values: Vec<S> = std::iter::repeat_with(make).take(self.len()).collect();
-                let (space, raw) = self.other();
-                let row = $row::<T>(space, raw);
-                self.lock.with(|context| splice_in::<T, S>(context, row, 0..row.len(), values.iter()))
-            }
-
             /// Keeps the values for which `keep` says so. It is asked about all of them before any goes.
             ///
             /// # Errors
@@ -244,89 +222,6 @@ macro_rules! row_guard {
                 self.lock.with(|context| sieve_in::<T>(context, row, &runs))
             }
 
-            /// Sorts; equal values keep their order. All comparisons come before any value moves.
-            ///
-            /// # Errors
-            /// `OutOfSpace`, `RolledBack`; nothing has changed then.
-            pub fn sort(&mut self) -> Result<()>
-            where
-                for<'r> T::Ref<'r>: Ord,
-            {
-                self.sort_by(|one, other| one.cmp(&other))
-            }
-
-            /// As [`sort`](Self::sort), by a comparison.
-            ///
-            /// # Errors
-            /// As [`sort`](Self::sort).
-            pub fn sort_by(&mut self, compare: impl for<'r> FnMut(T::Ref<'r>, T::Ref<'r>) -> Ordering) -> Result<()> {
-                let (space, raw) = self.other();
-                let row = $row::<T>(space, raw);
-                let order = order_by::<T>(row, compare)?;
-                self.lock.with(|context| permute_in(context, row, &order))
-            }
-
-            /// As [`sort`](Self::sort), by a key, which is made once of each value.
-            ///
-            /// # Errors
-            /// As [`sort`](Self::sort).
-            pub fn sort_by_key<K: Ord>(&mut self, key: impl FnMut(T::Ref<'_>) -> K) -> Result<()> {
-                let (space, raw) = self.other();
-                let row = $row::<T>(space, raw);
-                let order = order_by_keys::<T, K>(row, key)?;
-                self.lock.with(|context| permute_in(context, row, &order))
-            }
-
-            /// As [`sort_by_key`](Self::sort_by_key).
-            ///
-            /// # Errors
-            /// As [`sort`](Self::sort).
-            pub fn sort_by_cached_key<K: Ord>(&mut self, key: impl FnMut(T::Ref<'_>) -> K) -> Result<()> {
-                self.sort_by_key(key)
-            }
-
-            /// As [`sort`](Self::sort). Plain values can be sorted in place: `try_as_mut_slice()?.sort_unstable()`, of a
-            /// queue `make_contiguous()?.sort_unstable()`.
-            ///
-            /// # Errors
-            /// As [`sort`](Self::sort).
-            pub fn sort_unstable(&mut self) -> Result<()>
-            where
-                for<'r> T::Ref<'r>: Ord,
-            {
-                self.sort()
-            }
-
-            /// As [`sort_by`](Self::sort_by).
-            ///
-            /// # Errors
-            /// As [`sort`](Self::sort).
-            pub fn sort_unstable_by(
-                &mut self,
-                compare: impl for<'r> FnMut(T::Ref<'r>, T::Ref<'r>) -> Ordering,
-            ) -> Result<()> {
-                self.sort_by(compare)
-            }
-
-            /// As [`sort_by_key`](Self::sort_by_key).
-            ///
-            /// # Errors
-            /// As [`sort`](Self::sort).
-            pub fn sort_unstable_by_key<K: Ord>(&mut self, key: impl FnMut(T::Ref<'_>) -> K) -> Result<()> {
-                self.sort_by_key(key)
-            }
-
-            /// Turns the order round.
-            ///
-            /// # Errors
-            /// As [`sort`](Self::sort).
-            pub fn reverse(&mut self) -> Result<()> {
-                let (space, raw) = self.other();
-                let row = $row::<T>(space, raw);
-                let order: Vec<u64> = (0..row.len()).rev().collect();
-                self.lock.with(|context| permute_in(context, row, &order))
-            }
-
             /// Gives back what memory is not needed.
             ///
             /// # Errors
@@ -369,3 +264,157 @@ macro_rules! row_guard {
 }
 row_guard!(VecWriteGuard, vector);
 row_guard!(VecDequeWriteGuard, queue);
+
+/// A value that is not plain: it owns blocks, or is lent as a view. A guard lends no slice of such values, so what slices
+/// can do with their values is done by methods of `VecWriteGuard`, which may fail.
+pub trait Owning: Value {}
+
+impl Owning for String {}
+impl Owning for Vec<u8> {}
+impl<V: Value> Owning for Option<V> {}
+
+/// What slices can do. Of a vector of plain values the guard lends one, and these names are the slice's.
+macro_rules! order_guard {
+    ($guard:ident, $row:ident, $bound:ident) => {
+        impl<'a, T: $bound> $guard<'a, T> {
+            /// Overwrites all values with `value`.
+            ///
+            /// # Errors
+            /// `OutOfSpace`, `RolledBack`; nothing has changed then.
+            pub fn fill(&mut self, value: impl Store<T>) -> Result<()> {
+                let (space, raw) = self.other();
+                let row = $row::<T>(space, raw);
+                let values = std::iter::repeat_n(&value, row.len() as usize);
+                self.lock.with(|context| splice_in::<T, _>(context, row, 0..row.len(), values))
+            }
+
+            /// Overwrites each value with one that `make` makes.
+            ///
+            /// # Errors
+            /// As [`fill`](Self::fill).
+            pub fn fill_with<S: Store<T>>(&mut self, make: impl FnMut() -> S) -> Result<()> {
+                let values: Vec<S> = std::iter::repeat_with(make).take(self.len()).collect();
+                let (space, raw) = self.other();
+                let row = $row::<T>(space, raw);
+                self.lock.with(|context| splice_in::<T, S>(context, row, 0..row.len(), values.iter()))
+            }
+
+            /// Sorts; equal values keep their order. All comparisons come before any value moves.
+            ///
+            /// # Errors
+            /// `OutOfSpace`, `RolledBack`; nothing has changed then.
+            pub fn sort(&mut self) -> Result<()>
+            where
+                for<'r> T::Ref<'r>: Ord,
+            {
+                self.sort_by(|one, other| one.cmp(&other))
+            }
+
+            /// As [`sort`](Self::sort), by a comparison.
+            ///
+            /// # Errors
+            /// As [`sort`](Self::sort).
+            pub fn sort_by(&mut self, compare: impl for<'r> FnMut(T::Ref<'r>, T::Ref<'r>) -> Ordering) -> Result<()> {
+                let (space, raw) = self.other();
+                let row = $row::<T>(space, raw);
+                let order = order_by::<T>(row, compare)?;
+                self.lock.with(|context| permute_in(context, row, &order))
+            }
+
+            /// As [`sort`](Self::sort), by a key, which is made once of each value.
+            ///
+            /// # Errors
+            /// As [`sort`](Self::sort).
+            pub fn sort_by_key<K: Ord>(&mut self, key: impl FnMut(T::Ref<'_>) -> K) -> Result<()> {
+                let (space, raw) = self.other();
+                let row = $row::<T>(space, raw);
+                let order = order_by_keys::<T, K>(row, key)?;
+                self.lock.with(|context| permute_in(context, row, &order))
+            }
+
+            /// As [`sort_by_key`](Self::sort_by_key).
+            ///
+            /// # Errors
+            /// As [`sort`](Self::sort).
+            pub fn sort_by_cached_key<K: Ord>(&mut self, key: impl FnMut(T::Ref<'_>) -> K) -> Result<()> {
+                self.sort_by_key(key)
+            }
+
+            /// As [`sort`](Self::sort). Plain values can be sorted in place: `make_contiguous()?.sort_unstable()`.
+            ///
+            /// # Errors
+            /// As [`sort`](Self::sort).
+            pub fn sort_unstable(&mut self) -> Result<()>
+            where
+                for<'r> T::Ref<'r>: Ord,
+            {
+                self.sort()
+            }
+
+            /// As [`sort_by`](Self::sort_by).
+            ///
+            /// # Errors
+            /// As [`sort`](Self::sort).
+            pub fn sort_unstable_by(
+                &mut self,
+                compare: impl for<'r> FnMut(T::Ref<'r>, T::Ref<'r>) -> Ordering,
+            ) -> Result<()> {
+                self.sort_by(compare)
+            }
+
+            /// As [`sort_by_key`](Self::sort_by_key).
+            ///
+            /// # Errors
+            /// As [`sort`](Self::sort).
+            pub fn sort_unstable_by_key<K: Ord>(&mut self, key: impl FnMut(T::Ref<'_>) -> K) -> Result<()> {
+                self.sort_by_key(key)
+            }
+
+            /// Turns the order round.
+            ///
+            /// # Errors
+            /// As [`sort`](Self::sort).
+            pub fn reverse(&mut self) -> Result<()> {
+                let (space, raw) = self.other();
+                let row = $row::<T>(space, raw);
+                let order: Vec<u64> = (0..row.len()).rev().collect();
+                self.lock.with(|context| permute_in(context, row, &order))
+            }
+        }
+    };
+}
+order_guard!(VecWriteGuard, vector, Owning);
+order_guard!(VecDequeWriteGuard, queue, Value);
+
+impl<T: Owning> VecWriteGuard<'_, T> {
+    /// Exchanges the values at two places.
+    ///
+    /// # Errors
+    /// `InvalidArgument` beyond the end; as [`push`](Self::push).
+    pub fn swap(&mut self, first: usize, second: usize) -> Result<()> {
+        let (space, raw) = self.other();
+        self.lock.with(|context| swap_in(context, vector::<T>(space, raw), first, second))
+    }
+
+    /// Turns the vector so that the first `count` values come to stand last.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there are fewer; as [`push`](Self::push).
+    pub fn rotate_left(&mut self, count: usize) -> Result<()> {
+        let (space, raw) = self.other();
+        let row = vector::<T>(space, raw);
+        let order = turned(row.len(), count)?;
+        self.lock.with(|context| permute_in(context, row, &order))
+    }
+
+    /// Turns the vector so that the last `count` values come to stand first.
+    ///
+    /// # Errors
+    /// As [`rotate_left`](Self::rotate_left).
+    pub fn rotate_right(&mut self, count: usize) -> Result<()> {
+        match self.len().checked_sub(count) {
+            Some(rest) => self.rotate_left(rest),
+            None => Err(Error::InvalidArgument("too far to turn")),
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::ops::{
     RangeToInclusive,
 };
 
-use super::row::{copies, permute_in, resolve, sieve_in, swap_in, turned, vector};
+use super::row::{copies, resolve, sieve_in, vector};
 use super::row_read::row_read;
 use super::value::{Store, Value, take_locked};
 use super::vec::{insert_in, pop_in, push_in, set_in, slot_size, take_in, truncate_in};
@@ -14,7 +14,7 @@ use crate::engine::{ReadLock, WriteLock};
 use crate::raw::{Place, Tail, Vector};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
-use crate::{Error, Plain, Result};
+use crate::{Plain, Result};
 
 /// Values lent by a read guard.
 pub struct VecReadGuard<'a, T> {
@@ -290,37 +290,6 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
             self.lock.with(|context| sieve_in::<T>(context, row, &[range]))?;
         }
         Ok(values)
-    }
-
-    /// Exchanges the values at two places.
-    ///
-    /// # Errors
-    /// `InvalidArgument` beyond the end; as [`push`](Self::push).
-    pub fn swap(&mut self, first: usize, second: usize) -> Result<()> {
-        let (space, raw) = self.other();
-        self.lock.with(|context| swap_in(context, vector::<T>(space, raw), first, second))
-    }
-
-    /// Turns the vector so that the first `count` values come to stand last.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if there are fewer; as [`push`](Self::push).
-    pub fn rotate_left(&mut self, count: usize) -> Result<()> {
-        let (space, raw) = self.other();
-        let row = vector::<T>(space, raw);
-        let order = turned(row.len(), count)?;
-        self.lock.with(|context| permute_in(context, row, &order))
-    }
-
-    /// Turns the vector so that the last `count` values come to stand first.
-    ///
-    /// # Errors
-    /// As [`rotate_left`](Self::rotate_left).
-    pub fn rotate_right(&mut self, count: usize) -> Result<()> {
-        match self.len().checked_sub(count) {
-            Some(rest) => self.rotate_left(rest),
-            None => Err(Error::InvalidArgument("too far to turn")),
-        }
     }
 
     /// Removes the values from `len` on.

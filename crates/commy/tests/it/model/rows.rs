@@ -104,7 +104,7 @@ pub fn on_twin<T: Element>(twin: &mut Vec<T>, op: &RowOp<T>) -> String {
         }
         RowOp::DedupByKey => twin.dedup_by_key(|value| rank(value)),
         RowOp::SortByKey => twin.sort_by_key(rank),
-        RowOp::SortBy => twin.sort_by(|one, other| rank(other).cmp(&rank(one))),
+        RowOp::SortBy => twin.sort_by_key(|value| std::cmp::Reverse(rank(value))),
         RowOp::Reverse => twin.reverse(),
         RowOp::Swap(..) | RowOp::ShrinkTo(_) | RowOp::Panic(_) => {}
     }
@@ -121,6 +121,51 @@ fn unwinding(at: usize) -> impl FnMut() -> bool {
         }
         number.is_multiple_of(2)
     }
+}
+
+/// What slices can do, with methods that may fail.
+macro_rules! order {
+    ($type:ty, $object:expr, $op:expr, $len:expr) => {{
+        let (object, op, len) = ($object, $op, $len);
+        let done: Result<String> = Ok(match op {
+            RowOp::Swap(first, second) if len > 0 => answer(object.swap(first % len, second % len)?),
+            RowOp::Swap(..) => answer(assert!(object.swap(0, 0).is_err())),
+            RowOp::Rotate(count, true) => answer(object.rotate_left((*count).min(len))?),
+            RowOp::Rotate(count, false) => answer(object.rotate_right((*count).min(len))?),
+            RowOp::Fill(value) => answer(object.fill(value.clone())?),
+            RowOp::FillWith(values) => {
+                let mut values = values.iter().cycle();
+                answer(object.fill_with(|| values.next().expect("some").clone())?)
+            }
+            RowOp::SortByKey => answer(object.sort_by_key(|value| <$type>::rank(value))?),
+            RowOp::SortBy => answer(object.sort_by(|one, other| <$type>::rank(other).cmp(&<$type>::rank(one)))?),
+            RowOp::Reverse => answer(object.reverse()?),
+            _ => unreachable!("each has its own"),
+        });
+        done
+    }};
+}
+pub(super) use order;
+
+/// What slices do themselves.
+pub fn order_slice(slice: &mut [u64], op: &RowOp<u64>) -> String {
+    let len = slice.len();
+    match op {
+        RowOp::Swap(first, second) if len > 0 => slice.swap(first % len, second % len),
+        RowOp::Swap(..) => {}
+        RowOp::Rotate(count, true) => slice.rotate_left((*count).min(len)),
+        RowOp::Rotate(count, false) => slice.rotate_right((*count).min(len)),
+        RowOp::Fill(value) => slice.fill(*value),
+        RowOp::FillWith(values) => {
+            let mut values = values.iter().cycle();
+            slice.fill_with(|| *values.next().expect("some"));
+        }
+        RowOp::SortByKey => slice.sort_by_key(u64::rank),
+        RowOp::SortBy => slice.sort_by_key(|value| std::cmp::Reverse(u64::rank(value))),
+        RowOp::Reverse => slice.reverse(),
+        _ => unreachable!("each has its own"),
+    }
+    answer(())
 }
 
 macro_rules! row {
@@ -148,23 +193,11 @@ macro_rules! row {
                 }
                 RowOp::Replace(index, value) => answer(object.replace(*index, value.clone())?),
                 RowOp::ReplaceIf(index, value, yes) => answer(object.replace_if(*index, value.clone(), |_| *yes)?),
-                RowOp::Swap(first, second) if len > 0 => answer(object.swap(first % len, second % len)?),
-                RowOp::Swap(..) => answer(assert!(object.swap(0, 0).is_err())),
-                RowOp::Rotate(count, true) => answer(object.rotate_left((*count).min(len))?),
-                RowOp::Rotate(count, false) => answer(object.rotate_right((*count).min(len))?),
-                RowOp::Fill(value) => answer(object.fill(value.clone())?),
-                RowOp::FillWith(values) => {
-                    let mut values = values.iter().cycle();
-                    answer(object.fill_with(|| values.next().expect("some").clone())?)
-                }
                 RowOp::ExtractIf(from, count, of) => {
                     let mut number = 0;
                     answer(object.extract_if(range(*from, *count, len), |_| every(&mut number, *of))?)
                 }
                 RowOp::DedupByKey => answer(object.dedup_by_key(|value| T::rank(value))?),
-                RowOp::SortByKey => answer(object.sort_by_key(|value| T::rank(value))?),
-                RowOp::SortBy => answer(object.sort_by(|one, other| T::rank(other).cmp(&T::rank(one)))?),
-                RowOp::Reverse => answer(object.reverse()?),
                 RowOp::ShrinkTo(least) => answer(object.shrink_to(*least)?),
                 RowOp::Panic(at) => {
                     // Whatever the predicate had said before, nothing has changed, and the object is of use.
@@ -177,12 +210,15 @@ macro_rules! row {
                     let _ = catch_unwind(call);
                     answer(())
                 }
+                op => row!(order $name object, op, len)?,
             })
         }
     };
     (len on_vec $object:ident) => { $object.len()? };
     (len on_deque $object:ident) => { $object.len()? };
     (len $other:ident $object:ident) => { $object.len() };
+    (order on_vec_guard $object:ident, $op:ident, $len:ident) => { T::order($object, $op) };
+    (order $other:ident $object:ident, $op:ident, $len:ident) => { crate::model::rows::order!(T, $object, $op, $len) };
 }
 
 row!(on_vec, &SharedVec<T>);

@@ -165,7 +165,7 @@ impl Model for Texts {
             TextOp::PushStr(text) => answer(guard.push_str(text)?),
             TextOp::Set(text) => answer(guard.set(text)?),
             TextOp::Clear => answer(guard.clear()?),
-            op => return on_text!(guard, &guard.to_string(), op),
+            op => return on_text!(guard, &String::from(guard.as_str()), op),
         })
     }
 
@@ -325,7 +325,7 @@ impl Model for Boxes {
                 answer(value)
             }
             BoxOp::ReplaceIf(new, yes) => answer(guard.replace_if(*new, |_| *yes)?),
-            BoxOp::CompareExchange(new, yes) => match guard.replace_if(*new, |old| *yes && old == old)? {
+            BoxOp::CompareExchange(new, yes) => match guard.replace_if(*new, |_| *yes)? {
                 Some(old) => answer(Ok::<Settings, Settings>(old)),
                 None => answer(Err::<Settings, Settings>(guard.to_owned()?)),
             },

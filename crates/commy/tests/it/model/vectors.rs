@@ -21,6 +21,8 @@ pub trait Element: Value + Store<Self> + Clone + PartialEq + Debug + 'static {
     fn lent_of(value: &Self) -> Self::Ref<'_>;
     /// One of a few numbers, so that different values have the same.
     fn rank(lent: Self::Ref<'_>) -> u64;
+    /// Does what slices can do.
+    fn order(guard: &mut VecWriteGuard<'_, Self>, op: &RowOp<Self>) -> Result<String>;
 }
 
 /// Texts around every border: inline, blocks of several classes, page runs.
@@ -63,6 +65,10 @@ impl Element for u64 {
     fn rank(lent: &u64) -> u64 {
         lent % 5
     }
+
+    fn order(guard: &mut VecWriteGuard<'_, u64>, op: &RowOp<u64>) -> Result<String> {
+        Ok(rows::order_slice(guard.try_as_mut_slice()?, op))
+    }
 }
 
 impl Element for String {
@@ -81,6 +87,11 @@ impl Element for String {
     fn rank(lent: &str) -> u64 {
         lent.len() as u64 % 5
     }
+
+    fn order(guard: &mut VecWriteGuard<'_, String>, op: &RowOp<String>) -> Result<String> {
+        let len = guard.len();
+        rows::order!(String, guard, op, len)
+    }
 }
 
 impl Element for Option<String> {
@@ -98,6 +109,11 @@ impl Element for Option<String> {
 
     fn rank(lent: Option<&str>) -> u64 {
         lent.map_or(7, |text| text.len() as u64 % 5)
+    }
+
+    fn order(guard: &mut VecWriteGuard<'_, Self>, op: &RowOp<Self>) -> Result<String> {
+        let len = guard.len();
+        rows::order!(Option<String>, guard, op, len)
     }
 }
 

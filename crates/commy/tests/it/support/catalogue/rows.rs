@@ -56,8 +56,8 @@ fn alternating() -> impl FnMut() -> bool {
 }
 
 macro_rules! rows {
-    ($name:ident, $handle:ident, $guard:ident, $many:ident) => {
-        fn $name<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
+    ($name:ident, $handle:ident, $guard:ident, $many:ident, $order:ident, $value:ident) => {
+        fn $name<T: $value>(kind: &str) -> Vec<Scenario> {
             let name = |operation: &str| format!(concat!("rows: ", stringify!($handle), "<{}>: {}"), kind, operation);
             // Three leave room for a fourth; eight fill their block.
             let (few, full) = (|| samples::<T>(3).into(), || samples::<T>(8).into());
@@ -157,7 +157,7 @@ macro_rules! rows {
                 silent::<Object<T>>(name("guard of calls that bring into order, rolled back"), full(), |v, _| {
                     let mut guard = v.write()?;
                     $many(&mut guard)?;
-                    guard.fill(T::sample(7))?;
+                    $order(&mut guard, Order::Fill)?;
                     guard.rollback();
                     Ok(())
                 }),
@@ -169,21 +169,72 @@ macro_rules! rows {
             ]
         }
 
-        fn $many<T: Value + Store<T> + Sample>(guard: &mut $guard<'_, T>) -> Result<()> {
+        fn $many<T: $value>(guard: &mut $guard<'_, T>) -> Result<()> {
             guard.split_off(7)?;
-            guard.reverse()?;
-            guard.rotate_left(2)?;
+            $order(guard, Order::Reverse)?;
+            $order(guard, Order::Turn)?;
             guard.splice(1..3, samples::<T>(4))?;
-            guard.swap(0, 3)?;
+            $order(guard, Order::Swap)?;
             guard.drain(4..6)?;
-            guard.reverse()?;
+            $order(guard, Order::Reverse)?;
             guard.shrink_to_fit()?;
             guard.extend(samples::<T>(2))
         }
     };
 }
-rows!(rows_of_vectors, SharedVec, VecWriteGuard, many_of_vector);
-rows!(rows_of_deques, SharedVecDeque, VecDequeWriteGuard, many_of_deque);
+rows!(rows_of_vectors, SharedVec, VecWriteGuard, many_of_vector, order_vector, Ordered);
+rows!(rows_of_deques, SharedVecDeque, VecDequeWriteGuard, many_of_deque, order_deque, Ordered);
+
+/// What slices can do, and where there is no slice a guard.
+#[derive(Clone, Copy)]
+enum Order {
+    Reverse,
+    Turn,
+    Swap,
+    Fill,
+}
+
+/// Values that are brought into order by the slice that a guard lends, or by the guard.
+trait Ordered: Value + Store<Self> + Sample {
+    fn order(guard: &mut VecWriteGuard<'_, Self>, order: Order) -> Result<()>;
+}
+
+impl Ordered for u64 {
+    fn order(guard: &mut VecWriteGuard<'_, u64>, order: Order) -> Result<()> {
+        let slice = guard.try_as_mut_slice()?;
+        match order {
+            Order::Reverse => slice.reverse(),
+            Order::Turn => slice.rotate_left(2),
+            Order::Swap => slice.swap(0, 3),
+            Order::Fill => slice.fill(7),
+        }
+        Ok(())
+    }
+}
+
+impl Ordered for String {
+    fn order(guard: &mut VecWriteGuard<'_, String>, order: Order) -> Result<()> {
+        match order {
+            Order::Reverse => guard.reverse(),
+            Order::Turn => guard.rotate_left(2),
+            Order::Swap => guard.swap(0, 3),
+            Order::Fill => guard.fill(String::sample(7)),
+        }
+    }
+}
+
+fn order_vector<T: Ordered>(guard: &mut VecWriteGuard<'_, T>, order: Order) -> Result<()> {
+    T::order(guard, order)
+}
+
+fn order_deque<T: Ordered>(guard: &mut VecDequeWriteGuard<'_, T>, order: Order) -> Result<()> {
+    match order {
+        Order::Reverse => guard.reverse(),
+        Order::Turn => guard.rotate_left(2),
+        Order::Swap => guard.swap(0, 3),
+        Order::Fill => guard.fill(T::sample(7)),
+    }
+}
 
 /// What only vectors can do.
 fn middles_of_vectors<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
