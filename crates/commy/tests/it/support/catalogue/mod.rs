@@ -16,7 +16,7 @@ pub use counters::counters;
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
 pub use maps::maps;
-pub use rows::rows;
+pub use rows::{rows_in_deques, rows_in_vectors};
 pub use sets::sets;
 pub use several::{guards, transactions};
 pub use trees::trees;
@@ -30,7 +30,8 @@ type Group = (&'static [&'static str], fn() -> Vec<Scenario>);
 const GROUPS: &[Group] = &[
     (&["SharedVecDeque", "long SharedVecDeque"], deques),
     (&["SharedVec<", "long SharedVec:"], vectors),
-    (&["rows"], rows),
+    (&["rows: SharedVecDeque"], rows_in_deques),
+    (&["rows: SharedVec<", "rows: long SharedVec:"], rows_in_vectors),
     (&["SharedBox"], boxes),
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),

@@ -5,16 +5,20 @@ use crate::support::world::{Sample, samples};
 use commy::{Error, Result, SharedVec, SharedVecDeque, Store, Value, VecDequeWriteGuard, VecWriteGuard};
 use std::collections::VecDeque;
 
-pub fn rows() -> Vec<Scenario> {
+pub fn rows_in_vectors() -> Vec<Scenario> {
     let mut scenarios = rows_of_vectors::<u64>("u64");
     scenarios.extend(rows_of_vectors::<String>("String"));
     scenarios.extend(middles_of_vectors::<u64>("u64"));
     scenarios.extend(middles_of_vectors::<String>("String"));
-    scenarios.extend(rows_of_deques::<u64>("u64"));
+    scenarios.extend(long_rows());
+    scenarios
+}
+
+pub fn rows_in_deques() -> Vec<Scenario> {
+    let mut scenarios = rows_of_deques::<u64>("u64");
     scenarios.extend(rows_of_deques::<String>("String"));
     scenarios.extend(ends_of_deques::<u64>("u64"));
     scenarios.extend(ends_of_deques::<String>("String"));
-    scenarios.extend(long_rows());
     scenarios
 }
 
@@ -302,15 +306,15 @@ fn ends_of_deques<T: Value + Store<T> + Sample>(kind: &str) -> Vec<Scenario> {
     ]
 }
 
-/// So many texts that letting them go takes several chunks of the log, reserved before the first one goes.
+/// So many texts that letting them go takes a chunk of the log, reserved before the first one goes.
 fn long_rows() -> Vec<Scenario> {
     type Texts = SharedVec<String>;
     vec![
         scenario::<Texts>(
-            "rows: long SharedVec: take out a thousand texts",
-            samples(2400),
-            |v| drop(v.drain(100..2300)),
-            |v, _| v.drain(100..2300).map(drop),
+            "rows: long SharedVec: take out hundreds of texts",
+            samples(300),
+            |v| drop(v.drain(10..290)),
+            |v, _| v.drain(10..290).map(drop),
         ),
         silent::<Texts>("rows: long SharedVec: calls that find no room and change nothing", samples(9), |v, _| {
             let text = "0123456789".repeat(30_000);
