@@ -396,11 +396,25 @@ pub(super) fn swap_in(context: &mut Context, row: impl Row, first: usize, second
 }
 
 /// The order after a turn to the left.
-pub(super) fn turned(len: u64, count: usize) -> Result<Vec<u64>> {
+pub(super) fn turned(row: impl Row, count: usize) -> Result<Vec<u64>> {
+    row.check()?;
+    let len = row.len();
     if count as u64 > len {
         return Err(Error::InvalidArgument("too far to turn"));
     }
     Ok((count as u64..len).chain(0..count as u64).collect())
+}
+
+/// The order turned round.
+pub(super) fn reversed(row: impl Row) -> Result<Vec<u64>> {
+    row.check()?;
+    Ok((0..row.len()).rev().collect())
+}
+
+/// As many values as there are, from code of a user.
+pub(super) fn as_many<S>(row: impl Row, make: impl FnMut() -> S) -> Result<Vec<S>> {
+    row.check()?;
+    Ok(std::iter::repeat_with(make).take(row.len() as usize).collect())
 }
 
 /// Overwrites value `index`, which is there, and returns the old one.

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::ops::RangeBounds;
 
 use super::row::{
-    Row, Runs, add_to_runs, append_beside, append_in, copies, copies_of_runs, order_by, order_by_keys, permute_in,
-    replace_in, resolve, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, turned, vector,
+    Row, Runs, add_to_runs, append_beside, append_in, as_many, copies, copies_of_runs, order_by, order_by_keys,
+    permute_in, replace_in, resolve, reversed, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, turned, vector,
 };
 use super::value::{Store, Value};
 use super::vec_deque::queue;
@@ -293,9 +293,9 @@ macro_rules! order_guard {
             /// # Errors
             /// As [`fill`](Self::fill).
             pub fn fill_with<S: Store<T>>(&mut self, make: impl FnMut() -> S) -> Result<()> {
-                let values: Vec<S> = std::iter::repeat_with(make).take(self.len()).collect();
                 let (space, raw) = self.other();
                 let row = $row::<T>(space, raw);
+                let values = as_many(row, make)?;
                 self.lock.with(|context| splice_in::<T, S>(context, row, 0..row.len(), values.iter()))
             }
 
@@ -377,7 +377,7 @@ macro_rules! order_guard {
             pub fn reverse(&mut self) -> Result<()> {
                 let (space, raw) = self.other();
                 let row = $row::<T>(space, raw);
-                let order: Vec<u64> = (0..row.len()).rev().collect();
+                let order = reversed(row)?;
                 self.lock.with(|context| permute_in(context, row, &order))
             }
         }
@@ -403,7 +403,7 @@ impl<T: Owning> VecWriteGuard<'_, T> {
     pub fn rotate_left(&mut self, count: usize) -> Result<()> {
         let (space, raw) = self.other();
         let row = vector::<T>(space, raw);
-        let order = turned(row.len(), count)?;
+        let order = turned(row, count)?;
         self.lock.with(|context| permute_in(context, row, &order))
     }
 

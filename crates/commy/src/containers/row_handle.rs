@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::ops::RangeBounds;
 
 use super::row::{
-    append_in, copies, copies_of_runs, look, order_by, order_by_keys, permute_in, replace_in, resolve, runs_of,
-    runs_of_repeated, sieve_in, splice_in, swap_in, vector,
+    append_in, as_many, copies, copies_of_runs, look, order_by, order_by_keys, permute_in, replace_in, resolve,
+    reversed, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, vector,
 };
 use super::value::{Store, Value};
 use super::vec_deque::queue;
@@ -235,7 +235,7 @@ macro_rules! row_handle {
             pub fn fill_with<S: Store<T>>(&self, make: impl FnMut() -> S) -> Result<()> {
                 self.object.change(|context, raw| {
                     let row = $row::<T>(context.actor.space, raw);
-                    let values: Vec<S> = std::iter::repeat_with(make).take(row.len() as usize).collect();
+                    let values = as_many(row, make)?;
                     splice_in::<T, S>(context, row, 0..row.len(), values.iter())
                 })
             }
@@ -425,7 +425,7 @@ macro_rules! row_handle {
             pub fn reverse(&self) -> Result<()> {
                 self.object.change(|context, raw| {
                     let row = $row::<T>(context.actor.space, raw);
-                    let order: Vec<u64> = (0..row.len()).rev().collect();
+                    let order = reversed(row)?;
                     permute_in(context, row, &order)
                 })
             }

@@ -89,7 +89,7 @@ impl<T: Value> SharedVec<T> {
     pub fn rotate_left(&self, count: usize) -> Result<()> {
         self.object.change(|context, raw| {
             let row = vector::<T>(context.actor.space, raw);
-            permute_in(context, row, &turned(row.len(), count)?)
+            permute_in(context, row, &turned(row, count)?)
         })
     }
 
@@ -104,7 +104,7 @@ impl<T: Value> SharedVec<T> {
         self.object.change(|context, raw| {
             let row = vector::<T>(context.actor.space, raw);
             let rest = (row.len() as usize).checked_sub(count).ok_or(Error::InvalidArgument("too far to turn"))?;
-            permute_in(context, row, &turned(row.len(), rest)?)
+            permute_in(context, row, &turned(row, rest)?)
         })
     }
 
