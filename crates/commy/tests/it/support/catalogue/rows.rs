@@ -319,7 +319,8 @@ fn long_rows() -> Vec<Scenario> {
         silent::<Texts>("rows: long SharedVec: calls that find no room and change nothing", samples(9), |v, _| {
             let text = "0123456789".repeat(30_000);
             let mut guard = v.write()?;
-            let texts = || vec![String::from("a text that is let go again"), text.clone(), text.clone(), text.clone()];
+            let many = || std::iter::repeat_n(text.clone(), 5);
+            let texts = || [String::from("a text that is let go again")].into_iter().chain(many()).collect::<Vec<_>>();
             let refused = [
                 guard.extend(texts()),
                 guard.extend_from_slice(&texts()),
