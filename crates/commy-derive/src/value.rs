@@ -251,6 +251,8 @@ fn implementation(input: &DeriveInput, lent: &TokenStream, body: &Body) -> Token
                 }
             }
 
+            impl ::commy::Owning for #name {}
+
             impl ::commy::Store<#name> for #name {
                 #[allow(unused_variables)]
                 fn store(

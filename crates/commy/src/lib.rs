@@ -48,10 +48,10 @@ pub use containers::{
 pub use containers::{
     BoxReadGuard, BoxWriteGuard, BytesMut, Container, CounterReadGuard, CounterWriteGuard, Entry, GaugeReadGuard,
     GaugeWriteGuard, HashMapReadGuard, HashMapRef, HashMapWriteGuard, HashSetReadGuard, HashSetRef, HashSetWriteGuard,
-    Iter, IterMut, Key, Lookup, OccupiedEntry, OptionMut, SetIter, SetLike, SharedBox, SharedCounter, SharedGauge,
-    SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, StringMut, StringReadGuard,
-    StringWriteGuard, VacantEntry, Value, VecDequeIter, VecDequeReadGuard, VecDequeRef, VecDequeWriteGuard, VecIter,
-    VecReadGuard, VecRef, VecWriteGuard,
+    Iter, IterMut, Key, Lookup, OccupiedEntry, OptionMut, Owning, SetIter, SetLike, SharedBox, SharedCounter,
+    SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, StringMut,
+    StringReadGuard, StringWriteGuard, VacantEntry, Value, VecDequeIter, VecDequeReadGuard, VecDequeRef,
+    VecDequeWriteGuard, VecIter, VecReadGuard, VecRef, VecWriteGuard,
 };
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};
 pub use error::{Error, Holder, Result};

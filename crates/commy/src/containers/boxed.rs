@@ -15,7 +15,7 @@ use crate::{Error, Plain, Result};
 
 /// One value shared between processes. A new one holds `T::default()`.
 pub struct SharedBox<T> {
-    object: Object,
+    pub(super) object: Object,
     marker: PhantomData<fn() -> T>,
 }
 
@@ -33,17 +33,17 @@ impl<T> std::fmt::Debug for SharedBox<T> {
 
 /// The value, lent.
 pub struct BoxReadGuard<'a, T> {
-    lock: ReadLock<'a>,
+    pub(super) lock: ReadLock<'a>,
     marker: PhantomData<(*mut (), T)>,
 }
 
 /// The value, to be changed.
 pub struct BoxWriteGuard<'a, T> {
-    lock: WriteLock<'a>,
+    pub(super) lock: WriteLock<'a>,
     marker: PhantomData<(*mut (), T)>,
 }
 
-fn empty() -> Error {
+pub(super) fn empty() -> Error {
     Error::corrupt(0, "a box is empty")
 }
 
@@ -119,20 +119,6 @@ impl<T: Value + Store<T> + Default> SharedBox<T> {
         self.object.change(|context, raw| match set_in(context, raw, 0, &value)? {
             true => Ok(()),
             false => Err(empty()),
-        })
-    }
-
-    /// Overwrites the value and returns the old one.
-    ///
-    /// # Errors
-    /// As [`set`](Self::set).
-    pub fn replace(&self, value: impl Store<T>) -> Result<T> {
-        self.object.change(|context, raw| {
-            let space = context.actor.space;
-            let vector = Vector::new(space, raw, slot_size::<T>());
-            let old = take_locked(space, Place::in_vector(&vector, 0)?)?;
-            set_in(context, raw, 0, &value)?;
-            Ok(old)
         })
     }
 
@@ -246,10 +232,11 @@ impl<T: Plain> Deref for BoxWriteGuard<'_, T> {
 }
 
 /// # Panics
-/// When the region has no room for the log; the guard is then rolled back.
+/// When the region has no room for the log; the guard is then rolled back. See
+/// [`try_as_mut`](BoxWriteGuard::try_as_mut).
 impl<T: Plain> DerefMut for BoxWriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        match self.get_mut() {
+        match self.try_as_mut() {
             Ok(value) => value,
             Err(error) => panic!("{error}"),
         }

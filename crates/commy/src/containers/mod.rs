@@ -2,6 +2,7 @@
 //! atomic change.
 
 mod boxed;
+mod boxed_more;
 mod btree;
 mod btree_map;
 mod btree_map_entry;
@@ -27,16 +28,23 @@ mod option;
 mod ordered_key;
 pub(crate) mod plain;
 mod reader;
+mod row;
+mod row_guard;
+mod row_handle;
+mod row_read;
 pub(crate) mod schema;
 #[cfg(feature = "serde")]
 mod serialize;
 mod string;
+mod string_more;
 mod text_mut;
 mod value;
 mod vec;
 mod vec_deque;
 mod vec_deque_guard;
+mod vec_deque_more;
 mod vec_guard;
+mod vec_more;
 mod waiting;
 
 pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
@@ -60,6 +68,7 @@ pub use nested::Nested;
 pub use option::OptionMut;
 pub use ordered_key::OrderedKey;
 pub use reader::Reader;
+pub use row_guard::Owning;
 pub use string::{SharedString, StringReadGuard, StringWriteGuard};
 pub use text_mut::{BytesMut, StringMut};
 pub use value::{Opened, Row, Store, Value, invalid};

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// A growable UTF-8 text shared between processes; `String` with fallible, atomic calls.
 #[derive(Clone)]
 pub struct SharedString {
-    object: Object,
+    pub(super) object: Object,
 }
 
 impl std::fmt::Debug for SharedString {
@@ -25,21 +25,17 @@ impl std::fmt::Debug for SharedString {
 
 /// The text, lent as a `&str`.
 pub struct StringReadGuard<'a> {
-    lock: ReadLock<'a>,
+    pub(super) lock: ReadLock<'a>,
     marker: PhantomData<*mut ()>,
 }
 
 /// A text that only the holder may change.
 pub struct StringWriteGuard<'a> {
-    lock: WriteLock<'a>,
+    pub(super) lock: WriteLock<'a>,
     marker: PhantomData<*mut ()>,
 }
 
-fn vector<'a>(context: &Context, raw: &'a RawHeader) -> Vector<'a> {
-    Vector::new(context.actor.space, raw, 1)
-}
-
-fn text<'a>(vector: &Vector<'a>) -> &'a str {
+pub(super) fn text<'a>(vector: &Vector<'a>) -> &'a str {
     // Validated when it was opened, and changed by whole texts only; a damaged one shows as empty.
     std::str::from_utf8(vector.lend_bytes().unwrap_or_default()).unwrap_or_default()
 }
@@ -57,7 +53,7 @@ fn push_in(context: &mut Context, raw: &RawHeader, more: &str) -> Result<()> {
 }
 
 /// Replaces bytes `start .. end`, both on character boundaries, by `with`.
-fn splice_in(context: &mut Context, raw: &RawHeader, start: u64, end: u64, with: &str) -> Result<()> {
+pub(super) fn splice_in(context: &mut Context, raw: &RawHeader, start: u64, end: u64, with: &str) -> Result<()> {
     let space = context.actor.space;
     let vector = Vector::new(space, raw, 1);
     let (len, count) = (vector.len(), with.len() as u64);
@@ -243,51 +239,6 @@ impl StringWriteGuard<'_> {
     /// As [`push_str`](Self::push_str).
     pub fn push(&mut self, character: char) -> Result<()> {
         self.push_str(character.encode_utf8(&mut [0; 4]))
-    }
-
-    /// Inserts a text before byte `at`.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if `at` is no character boundary; as [`push_str`](Self::push_str).
-    pub fn insert_str(&mut self, at: usize, more: &str) -> Result<()> {
-        self.replace_range(at..at, more)
-    }
-
-    /// Replaces a range of bytes by a text.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if an end is no character boundary; as [`push_str`](Self::push_str).
-    pub fn replace_range(&mut self, range: std::ops::Range<usize>, with: &str) -> Result<()> {
-        if range.start > range.end || !self.is_char_boundary(range.start) || !self.is_char_boundary(range.end) {
-            return Err(Error::InvalidArgument("a range of a text must lie on character boundaries"));
-        }
-        let raw = self.lock.raw();
-        self.lock.with(|context| splice_in(context, raw, range.start as u64, range.end as u64, with))
-    }
-
-    /// Shortens to `len` bytes.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if `len` is no character boundary; as [`push_str`](Self::push_str).
-    pub fn truncate(&mut self, len: usize) -> Result<()> {
-        if len >= self.len() {
-            return Ok(());
-        }
-        if !self.is_char_boundary(len) {
-            return Err(Error::InvalidArgument("a text is cut at character boundaries"));
-        }
-        let raw = self.lock.raw();
-        self.lock.with(|context| vector(context, raw).set_len(context, len as u64))
-    }
-
-    /// Takes the last character.
-    ///
-    /// # Errors
-    /// As [`push_str`](Self::push_str).
-    pub fn pop(&mut self) -> Result<Option<char>> {
-        let Some(last) = self.chars().next_back() else { return Ok(None) };
-        self.truncate(self.len() - last.len_utf8())?;
-        Ok(Some(last))
     }
 
     /// Removes the text.

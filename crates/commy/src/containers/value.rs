@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::text_mut::{BytesMut, StringMut};
 use crate::engine::WriteLock;
 use crate::journal::Context;
-use crate::raw::{Image, Owned, OwnedPart, Place, Slot, SlotMut, Tail, release_blocks, release_room};
+use crate::raw::{Image, Owned, OwnedPart, Place, Slot, SlotMut, Tail, release_blocks, reserve_release};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Error, Plain, Result};
@@ -370,7 +370,7 @@ pub(super) fn store_over<V: Value>(
     context.whole(|context| {
         value.store(context, &image.target())?;
         // From here on nothing can fail.
-        context.reserve_log(release_room(parts))
+        reserve_release(context, parts)
     })?;
     release_blocks(context, parts)?;
     place.fill(&image);

@@ -7,11 +7,11 @@ use super::nested::no_value;
 use super::reader::Reader;
 use super::value::{Store, Value, store_over, store_whole, take_locked, take_torn};
 use super::vec_guard::{VecReadGuard, VecWriteGuard};
-use crate::Result;
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::raw::{ContainerKind, Descriptor, Owned, Place, Shape, Vector, detach, place_in_vector, release_blocks};
 use crate::region::layout::RawHeader;
+use crate::{Error, Result};
 
 /// A growable array shared between processes; `std::vec::Vec` with fallible, atomic calls.
 ///
@@ -28,7 +28,7 @@ use crate::region::layout::RawHeader;
 /// # }
 /// ```
 pub struct SharedVec<T> {
-    object: Object,
+    pub(super) object: Object,
     marker: PhantomData<fn() -> T>,
 }
 
@@ -99,6 +99,52 @@ pub(super) fn set_in<T: Value>(
     let blocks = place.owned_blocks(T::OWNED)?;
     store_over::<T>(context, value, place, &blocks)?;
     Ok(true)
+}
+
+/// Inserts before slot `index`.
+pub(super) fn insert_in<T: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    index: u64,
+    value: &impl Store<T>,
+) -> Result<()> {
+    let vector = Vector::new(context.actor.space, raw, slot_size::<T>());
+    let len = vector.len();
+    if index > len {
+        return Err(Error::InvalidArgument("insert beyond the end"));
+    }
+    // The new value first, behind the end: storing it may fail, moving it may not.
+    // In this order: opening may move the content to a block that has no room for more.
+    vector.open_from(context, index)?;
+    vector.reserve(context, 1)?;
+    let place = Place::fresh(vector.slots(len, 1)?);
+    store_whole::<T>(context, value, &place.target())?;
+    vector.publish_push(1);
+    vector.rotate_last_to(index)
+}
+
+/// Takes the value of slot `index`; those behind it move up, or the last one comes to its place.
+pub(super) fn take_in<T: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    index: u64,
+    by_last: bool,
+) -> Result<Option<T>> {
+    let space = context.actor.space;
+    let vector = Vector::new(space, raw, slot_size::<T>());
+    let Some(last) = vector.len().checked_sub(1).filter(|last| index <= *last) else { return Ok(None) };
+    vector.open_from(context, index)?;
+    let place = Place::in_vector(&vector, index)?;
+    let value = take_locked(space, place)?;
+    let blocks = place.owned_blocks(T::OWNED)?;
+    release_blocks(context, &blocks)?;
+    match by_last {
+        true if index < last => vector.shift(last, index, 1)?,
+        true => {}
+        false => vector.shift(index + 1, index, last - index)?,
+    }
+    vector.set_len(context, last)?;
+    Ok(Some(value))
 }
 
 /// Shortens to `len`.

@@ -212,6 +212,41 @@ pub(super) fn prove_in<T: Value>(raw: &RawHeader, reader: &Reader<'_>) -> Result
     Ok(())
 }
 
+/// Takes item `index`, in whose place comes the one at an end; `None` beyond the end.
+pub(super) fn swap_remove_in<T: Value>(
+    context: &mut Context,
+    raw: &RawHeader,
+    index: u64,
+    side: Side,
+) -> Result<Option<T>> {
+    let queue = queue::<T>(context.actor.space, raw);
+    if index >= queue.len() {
+        return Ok(None);
+    }
+    let end = if side == Side::Front { 0 } else { queue.len() - 1 };
+    queue.open(context, index, 1)?;
+    let place = queue.place(index)?;
+    let value = take_locked(context.actor.space, place)?;
+    let blocks = place.owned_blocks(T::OWNED)?;
+    release_blocks(context, &blocks)?;
+    if index != end {
+        queue.shift(end, index, 1)?;
+    }
+    match side {
+        Side::Front => queue.drop_front(1),
+        Side::Back => queue.shorten(end),
+    }
+    Ok(Some(value))
+}
+
+/// Turns the queue so that the first `count` items come to stand last.
+pub(super) fn rotate_in<T: Value>(context: &mut Context, raw: &RawHeader, count: usize) -> Result<()> {
+    let (queue, count) = (queue::<T>(context.actor.space, raw), count as u64);
+    let Some(rest) = queue.len().checked_sub(count) else { return Err(Error::InvalidArgument("too far to turn")) };
+    // The shorter way round.
+    if count <= rest { queue.rotate_left(context, count) } else { queue.rotate_right(context, rest) }
+}
+
 /// Shortens to `len`.
 pub(super) fn truncate_in<T: Value>(context: &mut Context, raw: &RawHeader, len: u64) -> Result<()> {
     let queue = queue::<T>(context.actor.space, raw);

@@ -1,16 +1,19 @@
 //! Guards of `SharedVecDeque`.
 
+use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::ops::{Bound, Index, IndexMut, RangeBounds};
+use std::ops::{Index, IndexMut, RangeBounds};
 
 use super::nested::view;
+use super::row::resolve;
+use super::row_read::row_read;
 use super::value::{Opened, Store, Value};
 use super::vec_deque::{
-    Side, copies_in, insert_in, pop_in, push_in, queue, remove_in, set_in, take_range_in, truncate_in, unless_full,
+    Side, copies_in, insert_in, pop_in, push_in, queue, remove_in, rotate_in, set_in, swap_remove_in, take_range_in,
+    truncate_in, unless_full,
 };
-use super::vec_guard::Bomb;
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{Deque, Tail, release_blocks};
+use crate::raw::{Deque, Tail};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Error, Plain, Result};
@@ -23,7 +26,7 @@ pub struct VecDequeReadGuard<'a, T> {
 
 /// A queue that only the holder may change.
 pub struct VecDequeWriteGuard<'a, T> {
-    lock: WriteLock<'a>,
+    pub(super) lock: WriteLock<'a>,
     /// Where the next push at the back may go without a question; whatever else is done forgets it.
     tail: Option<Tail<'a>>,
     marker: PhantomData<(*mut (), T)>,
@@ -132,6 +135,25 @@ macro_rules! lend {
                 VecDequeIter { queue, next: 0, end, marker: PhantomData }
             }
 
+            /// The values of a range, in order.
+            ///
+            /// # Errors
+            /// `InvalidArgument` if the range is not inside of the queue.
+            pub fn range(&self, range: impl RangeBounds<usize>) -> Result<VecDequeIter<'_, T>> {
+                let mut all = self.iter();
+                let range = resolve(&range, all.end)?;
+                (all.next, all.end) = (range.start, range.end);
+                Ok(all)
+            }
+
+            /// A copy of all values.
+            ///
+            /// # Errors
+            /// `Corrupt`.
+            pub fn to_vec_deque(&self) -> Result<VecDeque<T>> {
+                self.to_vec().map(VecDeque::from)
+            }
+
             /// A copy of all values.
             ///
             /// # Errors
@@ -148,15 +170,6 @@ macro_rules! lend {
             #[must_use]
             pub fn as_slices(&self) -> (&$life [T], &$life [T]) {
                 self.queue().lend_slices().unwrap_or_default()
-            }
-        }
-
-        impl<T: Value> std::fmt::Debug for $guard<'_, T>
-        where
-            for<'r> T::Ref<'r>: std::fmt::Debug,
-        {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_list().entries(self.iter()).finish()
             }
         }
 
@@ -179,6 +192,8 @@ macro_rules! lend {
                 }
             }
         }
+
+        row_read!($guard, $life);
     };
 }
 lend!(VecDequeReadGuard, '_);
@@ -219,7 +234,7 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
     }
 
     /// Before anything but a push at the back.
-    fn other(&mut self) -> (&'a Space, &'a RawHeader) {
+    pub(super) fn other(&mut self) -> (&'a Space, &'a RawHeader) {
         self.tail = None;
         (self.lock.space(), self.lock.raw())
     }
@@ -291,19 +306,6 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
         self.lock.with(|context| set_in(context, raw, index as u64, &value))
     }
 
-    /// Adds all values at the back.
-    ///
-    /// # Errors
-    /// As [`push_back`](Self::push_back); the guard is then rolled back at its end, because some are there and some are not.
-    pub fn extend<S: Store<T>>(&mut self, values: impl IntoIterator<Item = S>) -> Result<()> {
-        let bomb = Armed(self);
-        for value in values {
-            bomb.0.push_back(value)?;
-        }
-        bomb.defuse();
-        Ok(())
-    }
-
     /// Inserts a value before `index`; the values of the nearer end move.
     ///
     /// # Errors
@@ -322,27 +324,48 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
         self.lock.with(|context| remove_in(context, raw, index as u64))
     }
 
+    /// Takes the value at `index`, `None` beyond the end; the last one comes to its place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn swap_remove_back(&mut self, index: usize) -> Result<Option<T>> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| swap_remove_in(context, raw, index as u64, Side::Back))
+    }
+
+    /// Takes the value at `index`, `None` beyond the end; the first one comes to its place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn swap_remove_front(&mut self, index: usize) -> Result<Option<T>> {
+        let (_, raw) = self.other();
+        self.lock.with(|context| swap_remove_in(context, raw, index as u64, Side::Front))
+    }
+
+    /// Takes the first value if `condition` holds of it.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn pop_front_if(&mut self, condition: impl FnOnce(T::Ref<'_>) -> bool) -> Result<Option<T>> {
+        if self.front().is_some_and(condition) { self.pop_front() } else { Ok(None) }
+    }
+
+    /// Takes the last value if `condition` holds of it.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn pop_back_if(&mut self, condition: impl FnOnce(T::Ref<'_>) -> bool) -> Result<Option<T>> {
+        if self.back().is_some_and(condition) { self.pop_back() } else { Ok(None) }
+    }
+
     /// Takes the values of a range.
     ///
     /// # Errors
     /// `InvalidArgument` if the range is not inside of the queue; as [`truncate`](Self::truncate).
     pub fn drain(&mut self, range: impl RangeBounds<usize>) -> Result<Vec<T>> {
         let (_, raw) = self.other();
-        let len = self.len();
-        let from = match range.start_bound() {
-            Bound::Included(from) => *from,
-            Bound::Excluded(before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(last) => last.saturating_add(1),
-            Bound::Excluded(end) => *end,
-            Bound::Unbounded => len,
-        };
-        if from > end || end > len {
-            return Err(Error::InvalidArgument("a range beyond the end"));
-        }
-        self.lock.with(|context| take_range_in(context, raw, from as u64, (end - from) as u64))
+        let range = resolve(&range, raw.length())?;
+        self.lock.with(|context| take_range_in(context, raw, range.start, range.end - range.start))
     }
 
     /// Exchanges the values at two places.
@@ -362,17 +385,8 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
     /// # Errors
     /// `InvalidArgument` if there are fewer; `OutOfSpace` (the guard may then be rolled back at its end), `RolledBack`.
     pub fn rotate_left(&mut self, count: usize) -> Result<()> {
-        let (space, raw) = self.other();
-        let Some(rest) = self.len().checked_sub(count) else { return Err(Error::InvalidArgument("too far to turn")) };
-        self.lock.with(|context| {
-            let queue = queue::<T>(space, raw);
-            // The shorter way round.
-            if count <= rest {
-                queue.rotate_left(context, count as u64)
-            } else {
-                queue.rotate_right(context, rest as u64)
-            }
-        })
+        let (_, raw) = self.other();
+        self.lock.with(|context| rotate_in::<T>(context, raw, count))
     }
 
     /// Turns the queue so that the last `count` values come to stand first.
@@ -395,23 +409,6 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
         self.lock.with(|context| truncate_in::<T>(context, raw, len as u64))
     }
 
-    /// Brings the number of values to `len`: takes from the back, or adds `value` there as often as is needed.
-    ///
-    /// # Errors
-    /// As [`extend`](Self::extend).
-    pub fn resize(&mut self, len: usize, value: impl Store<T>) -> Result<()> {
-        let (_, raw) = self.other();
-        if len <= self.len() {
-            return self.truncate(len);
-        }
-        let bomb = Bomb(&self.lock);
-        for _ in self.len()..len {
-            self.lock.with(|context| push_in::<T>(context, raw, Side::Back, &value))?;
-        }
-        std::mem::forget(bomb);
-        Ok(())
-    }
-
     /// Removes all values.
     ///
     /// # Errors
@@ -427,43 +424,6 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
     pub fn reserve(&mut self, more: usize) -> Result<()> {
         let (space, raw) = self.other();
         self.lock.with(|context| queue::<T>(space, raw).reserve(context, more as u64))
-    }
-
-    /// Keeps the values for which `keep` says so. A panic in it undoes the whole guard.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `RolledBack`; the guard is then rolled back at its end.
-    pub fn retain(&mut self, mut keep: impl FnMut(T::Ref<'_>) -> bool) -> Result<()> {
-        let (space, raw) = self.other();
-        let bomb = Bomb(&self.lock);
-        let queue = queue::<T>(space, raw);
-        queue.check_shape()?;
-        let (mut kept, len) = (0, queue.len());
-        for index in 0..len {
-            // Looked up each time: opening may move the content to a fresh block.
-            let keep_it = keep(T::lend(queue.place(index)?.lend(space)));
-            self.lock.with(|context| {
-                if !keep_it {
-                    if kept == index {
-                        // From here on values move up.
-                        queue.open(context, kept, len - kept)?;
-                    }
-                    return release_blocks(context, &queue.place(index)?.owned_blocks(T::OWNED)?);
-                }
-                if kept < index {
-                    queue.shift(index, kept, 1)?;
-                }
-                kept += 1;
-                Ok(())
-            })?;
-        }
-        self.lock.with(|context| {
-            queue.touch(context)?;
-            queue.shorten(kept);
-            Ok(())
-        })?;
-        std::mem::forget(bomb);
-        Ok(())
     }
 
     /// The value at `index`, to be changed in place.
@@ -482,25 +442,26 @@ impl<'a, T: Value> VecDequeWriteGuard<'a, T> {
         Ok(Some(T::lend_mut(Opened::new(&self.lock, queue.place(index)?))))
     }
 
+    /// The first value, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn front_mut(&mut self) -> Result<Option<T::Mut<'_>>> {
+        self.get_mut(0)
+    }
+
+    /// The last value, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn back_mut(&mut self) -> Result<Option<T::Mut<'_>>> {
+        self.get_mut(self.len().wrapping_sub(1))
+    }
+
     /// Undoes everything that was done through this guard, or, if it lends a value of another container, through the
     /// guard of that.
     pub fn rollback(self) {
         self.lock.doom();
-    }
-}
-
-/// Dooms a guard, which it borrows, unless the call that made it comes to its end.
-struct Armed<'g, 'a, T>(&'g mut VecDequeWriteGuard<'a, T>);
-
-impl<T> Armed<'_, '_, T> {
-    fn defuse(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl<T> Drop for Armed<'_, '_, T> {
-    fn drop(&mut self) {
-        self.0.lock.doom();
     }
 }
 
@@ -550,6 +511,22 @@ impl<T: Plain> VecDequeWriteGuard<'_, T> {
     pub fn iter_mut(&mut self) -> Result<impl DoubleEndedIterator<Item = &mut T>> {
         let (first, second) = self.try_as_mut_slices()?;
         Ok(first.iter_mut().chain(second))
+    }
+
+    /// The values of a range, to be changed in place.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the range is not inside of the queue; `OutOfSpace`, `RolledBack`.
+    pub fn range_mut(&mut self, range: impl RangeBounds<usize>) -> Result<impl DoubleEndedIterator<Item = &mut T>> {
+        let (space, raw) = self.other();
+        let queue = queue::<T>(space, raw);
+        let range = resolve(&range, queue.len())?;
+        self.lock.with(|context| queue.open(context, range.start, range.end - range.start))?;
+        let (first, second) = self.queue().lend_slices_mut::<T>()?;
+        let split = first.len();
+        let (from, end) = (range.start as usize, range.end as usize);
+        let one = &mut first[from.min(split)..end.min(split)];
+        Ok(one.iter_mut().chain(&mut second[from.max(split) - split..end.max(split) - split]))
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::marker::PhantomData;
 use std::ops::{
-    Deref, DerefMut, Index, IndexMut, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive,
+    Deref, DerefMut, Index, IndexMut, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo,
+    RangeToInclusive,
 };
 
 use super::nested::view;
-use super::value::{Opened, Store, Value, store_whole, take_locked};
-use super::vec::{pop_in, push_in, set_in, slot_size, truncate_in};
+use super::row::{copies, resolve, sieve_in, vector};
+use super::row_read::row_read;
+use super::value::{Opened, Store, Value, take_locked};
+use super::vec::{insert_in, pop_in, push_in, set_in, slot_size, take_in, truncate_in};
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{Place, Tail, Vector, release_blocks};
+use crate::raw::{Place, Tail, Vector};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
-use crate::{Error, Plain, Result};
+use crate::{Plain, Result};
 
 /// Values lent by a read guard.
 pub struct VecReadGuard<'a, T> {
@@ -22,7 +25,7 @@ pub struct VecReadGuard<'a, T> {
 
 /// A vector that only the holder may change.
 pub struct VecWriteGuard<'a, T> {
-    lock: WriteLock<'a>,
+    pub(super) lock: WriteLock<'a>,
     /// Where the next push may go without a question; whatever else is done forgets it.
     tail: Option<Tail<'a>>,
     marker: PhantomData<(*mut (), T)>,
@@ -125,6 +128,17 @@ macro_rules! lend {
                 VecIter { vector, next: 0, end, marker: PhantomData }
             }
 
+            /// The values of a range, in order.
+            ///
+            /// # Errors
+            /// `InvalidArgument` if the range is not inside of the vector.
+            pub fn range(&self, range: impl RangeBounds<usize>) -> Result<VecIter<'_, T>> {
+                let mut all = self.iter();
+                let range = resolve(&range, all.end)?;
+                (all.next, all.end) = (range.start, range.end);
+                Ok(all)
+            }
+
             /// A copy of all values.
             ///
             /// # Errors
@@ -147,12 +161,17 @@ macro_rules! lend {
             }
         }
 
-        impl<T: Value> std::fmt::Debug for $guard<'_, T>
-        where
-            for<'r> T::Ref<'r>: std::fmt::Debug,
-        {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_list().entries(self.iter()).finish()
+        impl<T: Plain> AsRef<[T]> for $guard<'_, T> {
+            fn as_ref(&self) -> &[T] {
+                self
+            }
+        }
+
+        impl<T: Plain> $guard<'_, T> {
+            /// The values as a slice.
+            #[must_use]
+            pub fn as_slice(&self) -> &[T] {
+                self
             }
         }
 
@@ -164,6 +183,8 @@ macro_rules! lend {
                 self.iter()
             }
         }
+
+        row_read!($guard, $life);
     };
 }
 lend!(VecReadGuard, '_);
@@ -205,7 +226,7 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     }
 
     /// Before anything but a push.
-    fn other(&mut self) -> (&'a Space, &'a RawHeader) {
+    pub(super) fn other(&mut self) -> (&'a Space, &'a RawHeader) {
         self.tail = None;
         (self.lock.space(), self.lock.raw())
     }
@@ -228,41 +249,13 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
         self.lock.with(|context| set_in(context, raw, index as u64, &value))
     }
 
-    /// Appends all values.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push); the guard is then rolled back at its end, because some are there and some are not.
-    pub fn extend<S: Store<T>>(&mut self, values: impl IntoIterator<Item = S>) -> Result<()> {
-        let (_, raw) = self.other();
-        let bomb = Bomb(&self.lock);
-        for value in values {
-            self.lock.with(|context| push_in::<T>(context, raw, &value))?;
-        }
-        std::mem::forget(bomb);
-        Ok(())
-    }
-
     /// Inserts a value before `index`.
     ///
     /// # Errors
     /// `InvalidArgument` beyond the end; as [`push`](Self::push).
     pub fn insert(&mut self, index: usize, value: impl Store<T>) -> Result<()> {
-        let (space, raw) = self.other();
-        self.lock.with(|context| {
-            let vector = Vector::new(space, raw, slot_size::<T>());
-            let (index, len) = (index as u64, vector.len());
-            if index > len {
-                return Err(Error::InvalidArgument("insert beyond the end"));
-            }
-            // The new value first, behind the end: storing it may fail, moving it may not.
-            // In this order: opening may move the content to a block that has no room for more.
-            vector.open_from(context, index)?;
-            vector.reserve(context, 1)?;
-            let place = Place::fresh(vector.slots(len, 1)?);
-            store_whole::<T>(context, &value, &place.target())?;
-            vector.publish_push(1);
-            vector.rotate_last_to(index)
-        })
+        let (_, raw) = self.other();
+        self.lock.with(|context| insert_in::<T>(context, raw, index as u64, &value))
     }
 
     /// Takes the value at `index`; those behind it move up.
@@ -270,7 +263,8 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn remove(&mut self, index: usize) -> Result<Option<T>> {
-        self.take(index, |vector, index, last| vector.shift(index + 1, index, last - index))
+        let (_, raw) = self.other();
+        self.lock.with(|context| take_in::<T>(context, raw, index as u64, false))
     }
 
     /// Takes the value at `index`; the last one moves to its place.
@@ -278,25 +272,31 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn swap_remove(&mut self, index: usize) -> Result<Option<T>> {
-        self.take(index, |vector, index, last| if index < last { vector.shift(last, index, 1) } else { Ok(()) })
+        let (_, raw) = self.other();
+        self.lock.with(|context| take_in::<T>(context, raw, index as u64, true))
     }
 
-    fn take(&mut self, index: usize, close: impl FnOnce(&Vector, u64, u64) -> Result<()>) -> Result<Option<T>> {
+    /// Takes the last value if `condition` holds of it.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn pop_if(&mut self, condition: impl FnOnce(T::Ref<'_>) -> bool) -> Result<Option<T>> {
+        if self.last().is_some_and(condition) { self.pop() } else { Ok(None) }
+    }
+
+    /// Takes the values of a range.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the range is not inside of the vector; as [`push`](Self::push).
+    pub fn drain(&mut self, range: impl RangeBounds<usize>) -> Result<Vec<T>> {
         let (space, raw) = self.other();
-        self.lock.with(|context| {
-            let vector = Vector::new(space, raw, slot_size::<T>());
-            let (index, len) = (index as u64, vector.len());
-            if index >= len {
-                return Ok(None);
-            }
-            vector.open_from(context, index)?;
-            let place = Place::in_vector(&vector, index)?;
-            let value = take_locked(space, place)?;
-            release_blocks(context, &place.owned_blocks(T::OWNED)?)?;
-            close(&vector, index, len - 1)?;
-            vector.set_len(context, len - 1)?;
-            Ok(Some(value))
-        })
+        let row = vector::<T>(space, raw);
+        let range = resolve(&range, row.len())?;
+        let values = copies(row, range.clone())?;
+        if !range.is_empty() {
+            self.lock.with(|context| sieve_in::<T>(context, row, &[range]))?;
+        }
+        Ok(values)
     }
 
     /// Removes the values from `len` on.
@@ -325,35 +325,6 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
         self.lock.with(|context| Vector::new(space, raw, slot_size::<T>()).reserve(context, more as u64))
     }
 
-    /// Keeps the values for which `keep` says so. A panic in it undoes the whole guard.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push); the guard is then rolled back at its end.
-    pub fn retain(&mut self, mut keep: impl FnMut(T::Ref<'_>) -> bool) -> Result<()> {
-        let (space, raw) = self.other();
-        let bomb = Bomb(&self.lock);
-        let vector = Vector::new(space, raw, slot_size::<T>());
-        let (mut kept, len) = (0, vector.len());
-        for index in 0..len {
-            // Looked up each time: opening may move the content to a fresh block.
-            let keep_it = keep(T::lend(Place::in_vector(&vector, index)?.lend(space)));
-            self.lock.with(|context| {
-                if !keep_it {
-                    vector.open_from(context, kept)?;
-                    return release_blocks(context, &Place::in_vector(&vector, index)?.owned_blocks(T::OWNED)?);
-                }
-                if kept < index {
-                    vector.shift(index, kept, 1)?;
-                }
-                kept += 1;
-                Ok(())
-            })?;
-        }
-        self.lock.with(|context| vector.set_len(context, kept))?;
-        std::mem::forget(bomb);
-        Ok(())
-    }
-
     /// The value at `index`, to be changed in place.
     ///
     /// # Errors
@@ -368,6 +339,22 @@ impl<'a, T: Value> VecWriteGuard<'a, T> {
             self.lock.with(|context| vector.open_one(context, index))?;
         }
         Ok(Some(T::lend_mut(Opened::new(&self.lock, Place::in_vector(&vector, index)?))))
+    }
+
+    /// The first value, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn first_mut(&mut self) -> Result<Option<T::Mut<'_>>> {
+        self.get_mut(0)
+    }
+
+    /// The last value, to be changed in place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `RolledBack`.
+    pub fn last_mut(&mut self) -> Result<Option<T::Mut<'_>>> {
+        self.get_mut(self.len().wrapping_sub(1))
     }
 
     /// Undoes everything that was done through this guard, or, if it lends a value of another container, through the
@@ -396,6 +383,14 @@ impl<T: Plain> VecWriteGuard<'_, T> {
         let vector = self.vector();
         self.lock.with(|context| vector.open_from(context, 0))?;
         self.vector().lend_slice_mut()
+    }
+
+    /// As [`try_as_mut_slice`](Self::try_as_mut_slice).
+    ///
+    /// # Panics
+    /// When the region has no room for the log; the guard is then rolled back.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self
     }
 }
 

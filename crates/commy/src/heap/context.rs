@@ -45,6 +45,29 @@ impl Context {
         Ok(())
     }
 
+    /// Makes room for `count` records without payload, however many: what is appended after `reserve_log(HEAD_SIZE)` each
+    /// finds it.
+    #[inline(always)]
+    pub(crate) fn reserve_heads(&mut self, count: u64) -> Result<()> {
+        if self.has_room(count.saturating_mul(HEAD_SIZE)) { Ok(()) } else { self.extend_chain(count) }
+    }
+
+    #[cold]
+    fn extend_chain(&mut self, count: u64) -> Result<()> {
+        let (mut room, mut last) = self.room_ahead()?;
+        while room < count {
+            if pack::list_head(self.actor.lane.lists[SPILL_CLASS].peek()) == 0 {
+                refill(self.actor, SPILL_CLASS)?;
+            }
+            let (more, added) = self.add_chunk_behind(last)?;
+            if more == 0 {
+                return Err(Error::corrupt(self.actor.space.offset_of(self.actor.lane), "a log cannot grow"));
+            }
+            (room, last) = (room + more, added);
+        }
+        Ok(())
+    }
+
     /// A block of at least `size` bytes that belongs to this context until it commits. Its bytes are garbage.
     ///
     /// # Crash

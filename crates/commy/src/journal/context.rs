@@ -240,6 +240,39 @@ impl Context {
         inflight::spill(self.actor, self.index, last, self.resting())
     }
 
+    /// How many records without payload have room in the present stretch and in the chunks that follow it, and the last
+    /// of these chunks.
+    #[cold]
+    pub(crate) fn room_ahead(&self) -> Result<(u64, Option<Chunk>)> {
+        let log = Log::new(*self.actor, self.index);
+        let mut last = self.present(&log)?;
+        let mut room = (self.end as u64).wrapping_sub(self.at as u64) / HEAD_SIZE;
+        loop {
+            let next = match &last {
+                Some(chunk) => log.next(chunk)?,
+                None => log.first()?,
+            };
+            let Some(next) = next else { return Ok((room, last)) };
+            room += next.size / HEAD_SIZE - 1;
+            last = Some(next);
+        }
+    }
+
+    /// Adds a chunk from the lane's spill list, which is not empty, behind `last`, the last one there is; says how many
+    /// records without payload it has room for.
+    #[cold]
+    pub(crate) fn add_chunk_behind(&mut self, last: Option<Chunk>) -> Result<(u64, Option<Chunk>)> {
+        inflight::spill(self.actor, self.index, last, self.resting())?;
+        // It returns at the end, also if the log never comes to it.
+        (self.frees, self.allocs) = (true, true);
+        let log = Log::new(*self.actor, self.index);
+        let added = match &last {
+            Some(chunk) => log.next(chunk)?,
+            None => log.first()?,
+        };
+        Ok((added.map_or(0, |chunk| chunk.size / HEAD_SIZE - 1), added))
+    }
+
     /// Appends a record; there is room for it.
     #[inline(always)]
     fn append(&mut self, kind: Kind, flags: u8, offset: u64, payload: *const u8, len: u64) {

@@ -40,7 +40,7 @@ pub(super) fn whole_run(raw: &RawHeader) -> u64 {
 pub(crate) struct Deque<'a> {
     pub(crate) space: &'a Space,
     pub(crate) raw: &'a RawHeader,
-    slot_size: u64,
+    pub(super) slot_size: u64,
     marker: PhantomData<*mut ()>,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Deque<'a> {
     }
 
     #[inline(always)]
-    fn capacity(&self) -> u64 {
+    pub(crate) fn capacity(&self) -> u64 {
         self.raw.capacity.peek()
     }
 

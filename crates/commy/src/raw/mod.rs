@@ -3,6 +3,7 @@
 //! Invariant W1: every function here that changes something is called under the object's word with the context that
 //! holds it; every pointer it hands out is valid until that context ends or the container changes.
 
+mod arrange;
 mod bytes;
 mod counter;
 mod deque;
@@ -28,7 +29,9 @@ pub(crate) use gauge::{Contribution, GAUGE_SLOT, change_share, contribution, own
 pub(crate) use hash::hash_bytes;
 pub use owned::Owned;
 pub use place::Place;
-pub(crate) use place::{Image, OwnedPart, copy_bytes_out, place_in_vector, release_blocks, release_room};
+pub(crate) use place::{
+    Image, OwnedPart, copy_bytes_out, place_in_vector, release_blocks, release_room, reserve_release,
+};
 pub(crate) use shape::{ContainerKind, Shape};
 pub(crate) use table::{FoundSlot, Spot, Table, TableView};
 pub(crate) use tree::{BLOCKS_ROOM, Ends, Position, Search, Tree, TreeLayout, TreeView, prove};

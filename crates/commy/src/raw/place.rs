@@ -244,19 +244,25 @@ pub(crate) fn release_room(parts: &[OwnedPart]) -> u64 {
     parts.iter().map(room).sum()
 }
 
-/// So many log bytes are taken before the first record: what fits goes without a question between.
-const RELEASED_AT_ONCE: u64 = 4096;
+/// So many log bytes are asked for in one stretch; records of more have room in the chunks that follow.
+const IN_A_STRETCH: u64 = 4096;
+
+/// Takes the log room that [`release_blocks`] needs, so that it cannot fail.
+#[inline(always)]
+pub(crate) fn reserve_release(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
+    let room = release_room(parts);
+    context.reserve_log(room.min(IN_A_STRETCH))?;
+    // A record may leave the end of a chunk unused.
+    if room > IN_A_STRETCH { context.reserve_heads((room + room / 4) / HEAD_SIZE) } else { Ok(()) }
+}
 
 /// Lets go at commit what a value owned.
 ///
 /// # Errors
-/// `OutOfSpace` without log room; if some are recorded by then, which takes more than `RELEASED_AT_ONCE`, the
-/// context can only be rolled back.
+/// `OutOfSpace` without log room; nothing has changed then.
 #[inline(always)]
 pub(crate) fn release_blocks(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
-    if parts.len() > 1 {
-        context.reserve_log(release_room(parts).min(RELEASED_AT_ONCE))?;
-    }
+    reserve_release(context, parts)?;
     for (index, part) in parts.iter().enumerate() {
         let released = match part {
             OwnedPart::Block(block, len) => context.reserve_log(HEAD_SIZE).map(|()| context.release(*len, *block)),

@@ -21,7 +21,7 @@ const COPY_ABOVE: u64 = 2048;
 pub(crate) struct Vector<'a> {
     pub(crate) space: &'a Space,
     pub(crate) raw: &'a RawHeader,
-    slot_size: u64,
+    pub(super) slot_size: u64,
     marker: PhantomData<*mut ()>,
 }
 

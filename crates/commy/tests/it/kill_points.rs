@@ -21,6 +21,16 @@ fn deques_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn rows_in_deques_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::rows_in_deques());
+}
+
+#[test]
+fn rows_in_vectors_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::rows_in_vectors());
+}
+
+#[test]
 fn boxes_survive_a_kill_at_every_point() {
     kill_all(&catalogue::boxes());
 }

@@ -4,7 +4,9 @@
 mod deques;
 pub mod harness;
 mod maps;
+mod rows;
 mod sets;
+mod surface;
 mod texts;
 mod trees;
 mod vectors;

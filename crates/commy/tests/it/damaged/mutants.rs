@@ -79,6 +79,8 @@ fn exercise_more(region: &Region) {
         let _ = (it.push_back(1), it.push_front(2), it.pop_front(), it.pop_back(), it.pop_front_wait(moment));
         let _ = (it.insert(20, 1), it.remove(30), it.set(3, 1), it.extend(0..90), it.pop_front_many(50), it.reserve(9));
         let _ = it.wait_changed(it.version().unwrap_or(0), moment);
+        let _ = (it.sort(), it.reverse(), it.dedup(), it.splice(3..9, 0..4), it.rotate_left(5), it.shrink_to_fit());
+        let _ = (it.swap_remove_back(3), it.fill(7), it.retain(|n| n % 3 == 0), it.binary_search(&7), it.take());
         let _ = it.write().map(|mut guard| {
             let _ = (guard.rotate_left(guard.len() / 3), guard.swap(1, 2), guard.drain(..5), guard.resize(70, 4));
             let _ = (guard.iter_mut().map(drop), guard.retain(|n| n % 2 == 0), guard.make_contiguous().map(drop));
@@ -91,6 +93,7 @@ fn exercise_more(region: &Region) {
         let _ = (it.push_back("x".repeat(90)), it.pop_front(), it.pop_back(), it.insert(5, "i"), it.remove(9));
         let _ = (it.set(3, "y".repeat(90)), it.truncate(12), it.pop_back_wait(moment), it.set_limit(Some(3)));
         let _ = it.write().map(|mut guard| (guard.retain(|text| text.len() > 9), guard.drain(1..3)));
+        let _ = (it.reverse(), it.splice(1..3, ["s"]), it.swap(0, 2), it.fill_with(|| "f"), it.extend_from_within(..2));
         let _ = it.clear();
     });
     let _ = region.open_object::<SharedHashSet<String>>("set").map(|it| {
@@ -147,6 +150,9 @@ fn exercise(region: &Region, writable: bool) {
         let _ = (it.len(), it.get(0), it.get(300), it.get(usize::MAX), it.to_vec());
         let _ = it.read().map(|guard| (guard.iter().count(), guard.last().copied(), guard.to_vec()));
         let _ = (it.set(3, 1), it.push(1), it.pop(), it.extend(0..50), it.reserve(10), it.truncate(500));
+        let _ =
+            (it.insert(5, 1), it.remove(9), it.drain(3..20), it.splice(3..9, 0..4), it.replace(1, 5), it.swap(0, 7));
+        let _ = (it.sort(), it.reverse(), it.dedup(), it.rotate_left(5), it.retain(|n| n % 3 == 0), it.shrink_to_fit());
         let _ = it.write().map(|mut guard| {
             let _ = (guard.push(1), guard.insert(5, 1), guard.remove(9), guard.swap_remove(2), guard.pop());
             let _ = (guard.get_mut(1).map(drop), guard.try_as_mut_slice().map(drop), guard.retain(|n| n % 2 == 0));
@@ -157,6 +163,8 @@ fn exercise(region: &Region, writable: bool) {
         let _ = (it.len(), it.get(0), it.get(50), it.to_vec());
         let _ = it.read().map(|guard| guard.iter().map(str::len).sum::<usize>());
         let _ = (it.set(3, "x".repeat(90)), it.push("another text that has a block"), it.pop(), it.truncate(40));
+        let _ = (it.reverse(), it.splice(1..3, ["s"]), it.swap(0, 2), it.fill_with(|| "f"), it.extend_from_within(..2));
+        let _ = (it.resize(9, "r"), it.extract_if(2.., |text| text.len() > 20), it.update(1, |text| text.push('u')));
         let _ = it.write().map(|mut guard| {
             let _ = (guard.insert(5, "i"), guard.remove(9), guard.swap_remove(2), guard.retain(|text| text.len() > 20));
         });

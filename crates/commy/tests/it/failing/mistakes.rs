@@ -214,7 +214,7 @@ fn a_handle_of_a_removed_object_changes_nothing() {
     macro_rules! gone {
         ($type:ty, $handle:ident => $($call:expr),+ $(,)?) => {
             let $handle: $type = region.object("object").unwrap();
-            let _ = $handle.fill(&<$type as World>::Twin::default());
+            let _ = World::fill(&$handle, &<$type as World>::Twin::default());
             region.remove_object("object").unwrap();
             // The header that was freed may serve this one.
             let other: SharedVec<u64> = region.object("object").unwrap();

@@ -1,6 +1,7 @@
 //! `SharedVecDeque` beside `VecDeque`.
 
 use super::harness::{self, Model};
+use super::rows::{self, RowOp};
 use super::vectors::{Element, answer, every};
 use commy::{Error, Result, SharedVecDeque, VecDequeReadGuard, VecDequeWriteGuard};
 use proptest::prelude::*;
@@ -76,6 +77,9 @@ enum Op<T> {
     Limit(usize),
     /// Keeps one of so many.
     Retain(usize),
+    SwapRemove(usize, bool),
+    PopIf(bool, bool),
+    Row(RowOp<T>),
 }
 
 /// A queue and its limit.
@@ -108,7 +112,15 @@ fn full<R>(result: Result<R>) -> Result<String> {
     }
 }
 
-fn range(from: usize, count: usize, len: usize) -> std::ops::Range<usize> {
+/// What an operation answers that may meet the limit.
+fn unless_full(result: Result<String>) -> Result<String> {
+    match result {
+        Err(Error::Full { .. }) => Ok("full".into()),
+        other => other,
+    }
+}
+
+pub fn range(from: usize, count: usize, len: usize) -> std::ops::Range<usize> {
     let from = from.min(len);
     from..from.saturating_add(count).min(len)
 }
@@ -144,6 +156,9 @@ impl<T: Item> Model for Deques<T> {
             1 => Just(Op::LineUp),
             1 => (0..40usize).prop_map(Op::Limit),
             1 => (1..4usize).prop_map(Op::Retain),
+            2 => (index(), any::<bool>()).prop_map(|(index, back)| Op::SwapRemove(index, back)),
+            1 => (any::<bool>(), any::<bool>()).prop_map(|(back, yes)| Op::PopIf(back, yes)),
+            24 => rows::ops().prop_map(Op::Row),
         ]
         .boxed()
     }
@@ -195,6 +210,21 @@ impl<T: Item> Model for Deques<T> {
                 let mut number = 0;
                 twin.items.retain(|_| every(&mut number, *of));
             }
+            Op::SwapRemove(index, true) => return answer(twin.items.swap_remove_back(*index)),
+            Op::SwapRemove(index, false) => return answer(twin.items.swap_remove_front(*index)),
+            Op::PopIf(back, yes) => {
+                let mut pop = || if *back { twin.items.pop_back() } else { twin.items.pop_front() };
+                return answer(if *yes { pop() } else { None });
+            }
+            Op::Row(op) => {
+                let mut items: Vec<T> = twin.items.iter().cloned().collect();
+                let answer = rows::on_twin(&mut items, op);
+                if items.len() > len && items.len() > twin.limit {
+                    return added(false);
+                }
+                twin.items = items.into();
+                return answer;
+            }
             Op::Limit(limit) => {
                 twin.limit = if *limit == 0 { usize::MAX } else { *limit };
             }
@@ -226,6 +256,18 @@ impl<T: Item> Model for Deques<T> {
                 answer(())
             }
             Op::Limit(limit) => answer(handle.set_limit((*limit != 0).then_some(*limit))?),
+            Op::SwapRemove(index, true) => answer(handle.swap_remove_back(*index)?),
+            Op::SwapRemove(index, false) => answer(handle.swap_remove_front(*index)?),
+            Op::PopIf(true, yes) => answer(handle.pop_back_if(|_| *yes)?),
+            Op::PopIf(false, yes) => answer(handle.pop_front_if(|_| *yes)?),
+            Op::Rotate(count, true) => answer(handle.rotate_left((*count).min(len))?),
+            Op::Rotate(count, false) => answer(handle.rotate_right((*count).min(len))?),
+            Op::Drain(from, count) => answer(handle.drain(range(*from, *count, len))?),
+            Op::Retain(of) => {
+                let mut number = 0;
+                answer(handle.retain(|_| every(&mut number, *of))?)
+            }
+            Op::Row(op) => return unless_full(rows::on_deque(handle, op)),
             _ => return Self::on_guard(&mut handle.write()?, op),
         })
     }
@@ -253,13 +295,7 @@ impl<T: Item> Model for Deques<T> {
                 answer(guard.resize((*new).min(most), value.clone())?)
             }
             Op::Clear => answer(guard.clear()?),
-            Op::Extend(values) => {
-                // In a guard the values come one by one: what does not fit is found out before.
-                if guard.limit().is_some_and(|limit| len + values.len() > limit) {
-                    return Ok("full".into());
-                }
-                full(guard.extend(values.iter().cloned()))?
-            }
+            Op::Extend(values) => full(guard.extend(values.iter().cloned()))?,
             Op::Reserve(more) => answer(guard.reserve(*more)?),
             Op::LineUp => answer(T::line_up(guard)?),
             Op::Limit(limit) => answer(guard.set_limit((*limit != 0).then_some(*limit))?),
@@ -267,6 +303,11 @@ impl<T: Item> Model for Deques<T> {
                 let mut number = 0;
                 answer(guard.retain(|_| every(&mut number, *of))?)
             }
+            Op::SwapRemove(index, true) => answer(guard.swap_remove_back(*index)?),
+            Op::SwapRemove(index, false) => answer(guard.swap_remove_front(*index)?),
+            Op::PopIf(true, yes) => answer(guard.pop_back_if(|_| *yes)?),
+            Op::PopIf(false, yes) => answer(guard.pop_front_if(|_| *yes)?),
+            Op::Row(op) => return unless_full(rows::on_deque_guard(guard, op)),
             Op::Overwrite(..) | Op::Swap(..) => answer(()),
         })
     }
@@ -294,6 +335,9 @@ impl<T: Item> Model for Deques<T> {
         assert_eq!(guard.front().map(|lent| T::is_lent(lent, &twin[0])), twin.front().map(|_| true));
         assert_eq!(guard.back().map(|lent| T::is_lent(lent, &twin[twin.len() - 1])), twin.back().map(|_| true));
         assert!(guard.get(twin.len()).is_none());
+        let row: Vec<T> = twin.iter().cloned().collect();
+        rows::see(&row, |range| guard.range(range).unwrap());
+        assert!(guard.capacity() >= twin.len() && &guard.to_vec_deque().unwrap() == twin);
         T::compare_slices(guard, twin);
     }
 
@@ -302,6 +346,7 @@ impl<T: Item> Model for Deques<T> {
         let twin = &twin.items;
         assert_eq!((handle.len().unwrap(), handle.is_empty().unwrap()), (twin.len(), twin.is_empty()));
         assert!(handle.to_vec().unwrap().iter().eq(twin));
+        assert_eq!(&handle.to_vec_deque().unwrap(), twin);
         assert_eq!(handle.front().unwrap().as_ref(), twin.front());
         assert_eq!(handle.back().unwrap().as_ref(), twin.back());
         for index in (0..twin.len() + 2).step_by(1 + twin.len() / 16) {

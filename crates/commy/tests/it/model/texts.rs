@@ -1,8 +1,10 @@
 //! `SharedString` beside `String`, `SharedBox` beside its value.
 
 use super::harness::{self, Model};
-use super::vectors::{answer, any_text};
-use commy::{BoxReadGuard, BoxWriteGuard, Plain, Result, SharedBox, SharedString, StringReadGuard, StringWriteGuard};
+use super::vectors::{answer, any_text, every};
+use commy::{
+    BoxReadGuard, BoxWriteGuard, Error, Plain, Result, SharedBox, SharedString, StringReadGuard, StringWriteGuard,
+};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -16,11 +18,66 @@ pub enum TextOp {
     Truncate(usize),
     InsertStr(usize, String),
     ReplaceRange(usize, usize, String),
+    Insert(usize, char),
+    Remove(usize),
+    Drain(usize, usize),
+    SplitOff(usize),
+    Take,
+    /// Leaves out one of so many characters.
+    Retain(usize),
+    Extend(Vec<char>),
+    ReplaceIf(String, bool),
+    Update(String),
+    Case(bool),
+    Room(usize),
 }
 
 /// The last character boundary at or before `at`.
 fn boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// What handles and guards can do alike.
+macro_rules! on_text {
+    ($text:expr, $now:expr, $op:expr) => {{
+        let now: &str = $now;
+        let (text, at) = ($text, |at: &usize| boundary(now, *at));
+        Ok(match $op {
+            TextOp::Pop => answer(text.pop()?),
+            TextOp::Truncate(end) => answer(text.truncate(at(end))?),
+            TextOp::InsertStr(place, more) => answer(text.insert_str(at(place), more)?),
+            TextOp::ReplaceRange(a, b, with) => answer(text.replace_range(at(a)..at(b), with)?),
+            TextOp::Insert(place, character) => answer(text.insert(at(place), *character)?),
+            TextOp::Remove(place) => match text.remove(at(place)) {
+                Err(Error::InvalidArgument(_)) => answer(None::<char>),
+                other => answer(Some(other?)),
+            },
+            TextOp::Drain(a, b) => answer(text.drain(at(a)..at(b))?),
+            TextOp::SplitOff(place) => answer(text.split_off(at(place))?),
+            TextOp::Take => answer(text.take()?),
+            TextOp::Retain(of) => {
+                let mut number = 0;
+                answer(text.retain(|_| !every(&mut number, *of))?)
+            }
+            TextOp::Extend(characters) => answer(text.extend(characters)?),
+            TextOp::ReplaceIf(new, yes) => answer(text.replace_if(new, |old| old == now && *yes)?),
+            TextOp::Update(more) => answer(text.update(|text| appended(text, more))?),
+            TextOp::Case(true) => answer(text.make_ascii_uppercase()?),
+            TextOp::Case(false) => answer(text.make_ascii_lowercase()?),
+            TextOp::Room(room) if room % 2 == 0 => answer(text.reserve(*room)?),
+            TextOp::Room(room) => answer(text.shrink_to(*room)?),
+            _ => unreachable!("each has its own"),
+        })
+    }};
+}
+
+/// Puts a text at both ends and says how long it was.
+fn appended(text: &mut String, more: &str) -> usize {
+    let len = text.len();
+    text.insert_str(0, more);
+    text.push_str(more);
+    text.truncate(boundary(text, 9000));
+    len
 }
 
 struct Texts;
@@ -41,6 +98,17 @@ impl Model for Texts {
             4 => at().prop_map(TextOp::Truncate),
             4 => (at(), any_text()).prop_map(|(at, text)| TextOp::InsertStr(at, text)),
             4 => (at(), at(), any_text()).prop_map(|(a, b, text)| TextOp::ReplaceRange(a.min(b), a.max(b), text)),
+            2 => (at(), any::<char>()).prop_map(|(at, character)| TextOp::Insert(at, character)),
+            3 => at().prop_map(TextOp::Remove),
+            3 => (at(), at()).prop_map(|(a, b)| TextOp::Drain(a.min(b), a.max(b))),
+            2 => at().prop_map(TextOp::SplitOff),
+            1 => Just(TextOp::Take),
+            2 => (2..9usize).prop_map(TextOp::Retain),
+            2 => prop::collection::vec(any::<char>(), 0..30).prop_map(TextOp::Extend),
+            2 => (any_text(), any::<bool>()).prop_map(|(text, yes)| TextOp::ReplaceIf(text, yes)),
+            2 => any_text().prop_map(TextOp::Update),
+            1 => any::<bool>().prop_map(TextOp::Case),
+            1 => (0..5000usize).prop_map(TextOp::Room),
         ]
         .boxed()
     }
@@ -55,6 +123,28 @@ impl Model for Texts {
             TextOp::Truncate(at) => twin.truncate(boundary(twin, *at)),
             TextOp::InsertStr(at, text) => twin.insert_str(boundary(twin, *at), text),
             TextOp::ReplaceRange(a, b, text) => twin.replace_range(boundary(twin, *a)..boundary(twin, *b), text),
+            TextOp::Insert(at, character) => twin.insert(boundary(twin, *at), *character),
+            TextOp::Remove(at) => {
+                let at = boundary(twin, *at);
+                return answer((at < twin.len()).then(|| twin.remove(at)));
+            }
+            TextOp::Drain(a, b) => {
+                return answer(twin.drain(boundary(twin, *a)..boundary(twin, *b)).collect::<String>());
+            }
+            TextOp::SplitOff(at) => return answer(twin.split_off(boundary(twin, *at))),
+            TextOp::Take => return answer(std::mem::take(twin)),
+            TextOp::Retain(of) => {
+                let mut number = 0;
+                twin.retain(|_| !every(&mut number, *of));
+            }
+            TextOp::Extend(characters) => twin.extend(characters),
+            TextOp::ReplaceIf(text, yes) => {
+                return answer(yes.then(|| std::mem::replace(twin, text.clone())));
+            }
+            TextOp::Update(text) => return answer(appended(twin, text)),
+            TextOp::Case(true) => twin.make_ascii_uppercase(),
+            TextOp::Case(false) => twin.make_ascii_lowercase(),
+            TextOp::Room(_) => {}
         }
         answer(())
     }
@@ -65,7 +155,7 @@ impl Model for Texts {
             TextOp::PushStr(text) => answer(handle.push_str(text)?),
             TextOp::Set(text) => answer(handle.set(text)?),
             TextOp::Clear => answer(handle.clear()?),
-            _ => return Self::on_guard(&mut handle.write()?, op),
+            op => return on_text!(handle, &handle.get()?, op),
         })
     }
 
@@ -73,14 +163,9 @@ impl Model for Texts {
         Ok(match op {
             TextOp::Push(character) => answer(guard.push(*character)?),
             TextOp::PushStr(text) => answer(guard.push_str(text)?),
-            TextOp::Set(text) => answer(guard.replace_range(0..guard.len(), text)?),
+            TextOp::Set(text) => answer(guard.set(text)?),
             TextOp::Clear => answer(guard.clear()?),
-            TextOp::Pop => answer(guard.pop()?),
-            TextOp::Truncate(at) => answer(guard.truncate(boundary(guard, *at))?),
-            TextOp::InsertStr(at, text) => answer(guard.insert_str(boundary(guard, *at), text)?),
-            TextOp::ReplaceRange(a, b, text) => {
-                answer(guard.replace_range(boundary(guard, *a)..boundary(guard, *b), text)?)
-            }
+            op => return on_text!(guard, &String::from(guard.as_str()), op),
         })
     }
 
@@ -136,6 +221,11 @@ enum BoxOp {
     Update(u64),
     /// Through `DerefMut`.
     InPlace(u64),
+    Take,
+    Swap(Settings),
+    ReplaceIf(Settings, bool),
+    CompareExchange(Settings, bool),
+    FetchUpdate(u64, bool),
 }
 
 struct Boxes;
@@ -157,7 +247,12 @@ impl Model for Boxes {
         });
         prop_oneof![
             settings.clone().prop_map(BoxOp::Set),
-            settings.prop_map(BoxOp::Replace),
+            settings.clone().prop_map(BoxOp::Replace),
+            Just(BoxOp::Take),
+            settings.clone().prop_map(BoxOp::Swap),
+            (settings.clone(), any::<bool>()).prop_map(|(new, yes)| BoxOp::ReplaceIf(new, yes)),
+            (settings, any::<bool>()).prop_map(|(new, yes)| BoxOp::CompareExchange(new, yes)),
+            (any::<u64>(), any::<bool>()).prop_map(|(limit, yes)| BoxOp::FetchUpdate(limit, yes)),
             any::<u64>().prop_map(BoxOp::Update),
             any::<u64>().prop_map(BoxOp::InPlace),
         ]
@@ -169,6 +264,24 @@ impl Model for Boxes {
             BoxOp::Set(new) => *twin = *new,
             BoxOp::Replace(new) => return answer(std::mem::replace(twin, *new)),
             BoxOp::Update(limit) | BoxOp::InPlace(limit) => return answer(change(twin, *limit)),
+            BoxOp::Take => return answer(std::mem::take(twin)),
+            BoxOp::Swap(new) => return answer(std::mem::replace(twin, *new)),
+            BoxOp::ReplaceIf(new, yes) => return answer(yes.then(|| std::mem::replace(twin, *new))),
+            BoxOp::CompareExchange(new, yes) => {
+                let old = *twin;
+                let same = *yes;
+                if same {
+                    *twin = *new;
+                }
+                return answer(if same { Ok(old) } else { Err(old) });
+            }
+            BoxOp::FetchUpdate(limit, yes) => {
+                let old = *twin;
+                if *yes {
+                    change(twin, *limit);
+                }
+                return answer(if *yes { Ok(old) } else { Err(old) });
+            }
         }
         answer(())
     }
@@ -179,18 +292,50 @@ impl Model for Boxes {
             BoxOp::Replace(new) => answer(handle.replace(*new)?),
             BoxOp::Update(limit) => answer(handle.update(|settings| change(settings, *limit))?),
             BoxOp::InPlace(_) => return Self::on_guard(&mut handle.write()?, op),
+            BoxOp::Take => answer(handle.take()?),
+            BoxOp::Swap(new) => {
+                let mut value = *new;
+                handle.swap(&mut value)?;
+                answer(value)
+            }
+            BoxOp::ReplaceIf(new, yes) => answer(handle.replace_if(*new, |_| *yes)?),
+            BoxOp::CompareExchange(new, yes) => {
+                let mut current = handle.get()?;
+                current.limit ^= u64::from(!yes);
+                answer(handle.compare_exchange(&current, *new)?)
+            }
+            BoxOp::FetchUpdate(limit, yes) => answer(handle.fetch_update(|old| {
+                let mut new = *old;
+                change(&mut new, *limit);
+                yes.then_some(new)
+            })?),
         })
     }
 
     fn on_guard(guard: &mut BoxWriteGuard<'_, Settings>, op: &BoxOp) -> Result<String> {
         Ok(match op {
             BoxOp::Set(new) => answer(guard.set(*new)?),
-            BoxOp::Replace(new) => {
-                let old = **guard;
-                guard.set(*new)?;
-                answer(old)
+            BoxOp::Replace(new) => answer(guard.replace(*new)?),
+            BoxOp::Update(limit) => answer(guard.update(|settings| change(settings, *limit))?),
+            BoxOp::InPlace(limit) => answer(change(&mut *guard, *limit)),
+            BoxOp::Take => answer(guard.take()?),
+            BoxOp::Swap(new) => {
+                let mut value = *new;
+                guard.swap(&mut value)?;
+                answer(value)
             }
-            BoxOp::Update(limit) | BoxOp::InPlace(limit) => answer(change(&mut *guard, *limit)),
+            BoxOp::ReplaceIf(new, yes) => answer(guard.replace_if(*new, |_| *yes)?),
+            BoxOp::CompareExchange(new, yes) => match guard.replace_if(*new, |_| *yes)? {
+                Some(old) => answer(Ok::<Settings, Settings>(old)),
+                None => answer(Err::<Settings, Settings>(guard.to_owned()?)),
+            },
+            BoxOp::FetchUpdate(limit, yes) => {
+                let old = guard.to_owned()?;
+                if *yes {
+                    change(guard.try_as_mut()?, *limit);
+                }
+                answer(if *yes { Ok(old) } else { Err(old) })
+            }
         })
     }
 

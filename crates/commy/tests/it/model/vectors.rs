@@ -1,6 +1,7 @@
 //! `SharedVec` beside `Vec`.
 
 use super::harness::{self, Model};
+use super::rows::{self, RowOp};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Result, SharedVec, Store, Value, VecReadGuard, VecWriteGuard};
 use proptest::prelude::*;
@@ -16,6 +17,12 @@ pub trait Element: Value + Store<Self> + Clone + PartialEq + Debug + 'static {
         guard.set(index, value.clone()).map(drop)
     }
     fn compare_slice(_guard: &VecReadGuard<'_, Self>, _twin: &[Self]) {}
+    /// How a guard would lend it.
+    fn lent_of(value: &Self) -> Self::Ref<'_>;
+    /// One of a few numbers, so that different values have the same.
+    fn rank(lent: Self::Ref<'_>) -> u64;
+    /// Does what slices can do.
+    fn order(guard: &mut VecWriteGuard<'_, Self>, op: &RowOp<Self>) -> Result<String>;
 }
 
 /// Texts around every border: inline, blocks of several classes, page runs.
@@ -50,6 +57,18 @@ impl Element for u64 {
     fn compare_slice(guard: &VecReadGuard<'_, u64>, twin: &[u64]) {
         assert_eq!(&**guard, twin);
     }
+
+    fn lent_of(value: &u64) -> &u64 {
+        value
+    }
+
+    fn rank(lent: &u64) -> u64 {
+        lent % 5
+    }
+
+    fn order(guard: &mut VecWriteGuard<'_, u64>, op: &RowOp<u64>) -> Result<String> {
+        Ok(rows::order_slice(guard.try_as_mut_slice()?, op))
+    }
 }
 
 impl Element for String {
@@ -60,6 +79,19 @@ impl Element for String {
     fn is_lent(lent: &str, value: &String) -> bool {
         lent == value
     }
+
+    fn lent_of(value: &String) -> &str {
+        value
+    }
+
+    fn rank(lent: &str) -> u64 {
+        lent.len() as u64 % 5
+    }
+
+    fn order(guard: &mut VecWriteGuard<'_, String>, op: &RowOp<String>) -> Result<String> {
+        let len = guard.len();
+        rows::order!(String, guard, op, len)
+    }
 }
 
 impl Element for Option<String> {
@@ -69,6 +101,19 @@ impl Element for Option<String> {
 
     fn is_lent(lent: Option<&str>, value: &Option<String>) -> bool {
         lent == value.as_deref()
+    }
+
+    fn lent_of(value: &Option<String>) -> Option<&str> {
+        value.as_deref()
+    }
+
+    fn rank(lent: Option<&str>) -> u64 {
+        lent.map_or(7, |text| text.len() as u64 % 5)
+    }
+
+    fn order(guard: &mut VecWriteGuard<'_, Self>, op: &RowOp<Self>) -> Result<String> {
+        let len = guard.len();
+        rows::order!(Option<String>, guard, op, len)
     }
 }
 
@@ -87,6 +132,7 @@ pub enum Op<T> {
     Reserve(usize),
     /// Keeps one of so many.
     Retain(usize),
+    Row(RowOp<T>),
 }
 
 struct Vectors<T>(PhantomData<T>);
@@ -114,6 +160,7 @@ impl<T: Element> Model for Vectors<T> {
             2 => many.prop_map(Op::Extend),
             1 => (0..3000usize).prop_map(Op::Reserve),
             1 => (1..4usize).prop_map(Op::Retain),
+            24 => rows::ops().prop_map(Op::Row),
         ]
         .boxed()
     }
@@ -140,6 +187,7 @@ impl<T: Element> Model for Vectors<T> {
                 let mut number = 0;
                 twin.retain(|_| every(&mut number, *of));
             }
+            Op::Row(op) => return rows::on_twin(twin, op),
             Op::Overwrite(..) | Op::Reserve(_) => {}
         }
         answer(())
@@ -154,6 +202,19 @@ impl<T: Element> Model for Vectors<T> {
             Op::Clear => answer(handle.clear()?),
             Op::Extend(values) => answer(handle.extend(values.iter().cloned())?),
             Op::Reserve(more) => answer(handle.reserve(*more)?),
+            Op::Insert(index, value) => answer(handle.insert((*index).min(handle.len()?), value.clone())?),
+            Op::Remove(index) => answer(handle.remove(*index)?),
+            Op::SwapRemove(index) => answer(handle.swap_remove(*index)?),
+            Op::Overwrite(index, value) if !handle.is_empty()? => {
+                let changed = handle.update(index % handle.len()?, |slot| *slot = value.clone())?;
+                assert!(changed.is_some());
+                answer(())
+            }
+            Op::Retain(of) => {
+                let mut number = 0;
+                answer(handle.retain(|_| every(&mut number, *of))?)
+            }
+            Op::Row(op) => return rows::on_vec(handle, op),
             _ => return Self::on_guard(&mut handle.write()?, op),
         })
     }
@@ -176,6 +237,7 @@ impl<T: Element> Model for Vectors<T> {
                 let mut number = 0;
                 answer(guard.retain(|_| every(&mut number, *of))?)
             }
+            Op::Row(op) => return rows::on_vec_guard(guard, op),
             Op::Overwrite(..) => answer(()),
         })
     }
@@ -200,7 +262,15 @@ impl<T: Element> Model for Vectors<T> {
         assert!(guard.iter().rev().zip(twin.iter().rev()).all(|(lent, value)| T::is_lent(lent, value)));
         assert_eq!(guard.first().map(|lent| T::is_lent(lent, &twin[0])), twin.first().map(|_| true));
         assert_eq!(guard.last().map(|lent| T::is_lent(lent, &twin[twin.len() - 1])), twin.last().map(|_| true));
-        assert!(guard.get(twin.len()).is_none());
+        assert!(guard.get(twin.len()).is_none() && guard.capacity() >= twin.len());
+        rows::see(twin, |range| guard.range(range).unwrap());
+        let point = |value: T::Ref<'_>| T::rank(value) < 3;
+        if twin.is_sorted_by_key(|value| T::rank(T::lent_of(value))) {
+            let wanted = twin.partition_point(|value| point(T::lent_of(value)));
+            assert_eq!(guard.partition_point(point), wanted);
+            let found = guard.binary_search_by_key(&3, |value| T::rank(value));
+            assert_eq!(found.is_ok(), twin.binary_search_by_key(&3, |value| T::rank(T::lent_of(value))).is_ok());
+        }
         T::compare_slice(guard, twin);
     }
 
@@ -210,6 +280,10 @@ impl<T: Element> Model for Vectors<T> {
         for index in (0..twin.len() + 2).step_by(1 + twin.len() / 16) {
             assert_eq!(handle.get(index).unwrap().as_ref(), twin.get(index));
         }
+        assert_eq!(handle.first().unwrap().as_ref(), twin.first());
+        assert_eq!(handle.last().unwrap().as_ref(), twin.last());
+        assert!(twin.last().is_none_or(|value| handle.contains(value).unwrap()));
+        assert!(handle.capacity().unwrap() >= twin.len());
     }
 
     fn see_by_guard(handle: &SharedVec<T>, twin: &Vec<T>) {

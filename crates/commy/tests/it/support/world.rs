@@ -560,7 +560,7 @@ impl Names {
     /// Brings one object to `len`, or makes or removes it.
     fn set(&self, name: &str, len: Option<u64>) -> Result<()> {
         let Some(len) = len else { return self.0.remove_object(name) };
-        self.0.object::<SharedVec<String>>(name)?.fill(&samples(len))
+        World::fill(&self.0.object::<SharedVec<String>>(name)?, &samples(len))
     }
 }
 

@@ -43,6 +43,29 @@ fn boxes_of<T: Value + Store<T> + Default + Sample>(kind: &str) -> Vec<Scenario>
                 guard.set(T::sample(9))
             },
         ),
+        scenario::<One<T>>(
+            name("replace_if"),
+            old(),
+            |b| *b = T::sample(5),
+            |b, _| b.replace_if(T::sample(5), |_| true).map(drop),
+        ),
+        scenario::<One<T>>(
+            name("compare_exchange"),
+            old(),
+            |b| *b = T::sample(5),
+            |b, _| b.compare_exchange(&T::sample(3), T::sample(5)).map(drop),
+        ),
+        scenario::<One<T>>(name("take"), old(), |b| *b = T::default(), |b, _| b.take().map(drop)),
+        scenario::<One<T>>(
+            name("guard of replace and update"),
+            old(),
+            |b| *b = T::sample(9),
+            |b, _| {
+                let mut guard = b.write()?;
+                guard.replace(T::sample(7))?;
+                guard.update(|value| *value = T::sample(9))
+            },
+        ),
         silent::<One<T>>(name("guard rolled back"), old(), |b, _| {
             let mut guard = b.write()?;
             guard.set(T::sample(9))?;
@@ -96,6 +119,39 @@ pub fn strings() -> Vec<Scenario> {
                 guard.push_str(" two of them")
             },
         ),
+        scenario::<Text>(
+            "SharedString: remove",
+            text(),
+            |s| {
+                s.remove(3);
+            },
+            |s, _| s.remove(3).map(|_| ()),
+        ),
+        scenario::<Text>(
+            "SharedString: insert_str by handle, with growth",
+            text(),
+            |s| s.insert_str(8, "all of the many "),
+            |s, _| s.insert_str(8, "all of the many "),
+        ),
+        scenario::<Text>("SharedString: drain", text(), |s| drop(s.drain(2..9)), |s, _| s.drain(2..9).map(drop)),
+        scenario::<Text>(
+            "SharedString: retain",
+            text(),
+            |s| s.retain(|character| character != 'e'),
+            |s, _| s.retain(|character| character != 'e'),
+        ),
+        scenario::<Text>("SharedString: take", text(), |s| drop(std::mem::take(s)), |s, _| s.take().map(drop)),
+        scenario::<Text>(
+            "SharedString: update",
+            text(),
+            |s| s.make_ascii_uppercase(),
+            |s, _| s.update(|text| text.make_ascii_uppercase()),
+        ),
+        silent::<Text>("SharedString: room taken and given back", text(), |s, _| {
+            let mut guard = s.write()?;
+            guard.reserve(500)?;
+            guard.shrink_to_fit()
+        }),
         silent::<Text>("SharedString: guard rolled back", text(), |s, _| {
             let mut guard = s.write()?;
             guard.replace_range(0..7, "BEHIND")?;

@@ -8,6 +8,7 @@ mod engine;
 mod further;
 mod maps;
 mod nested;
+mod rows;
 mod sets;
 mod several;
 mod trees;
@@ -20,6 +21,7 @@ pub use engine::{objects, regions, threads};
 pub use further::further;
 pub use maps::maps;
 pub use nested::nested;
+pub use rows::{rows_in_deques, rows_in_vectors};
 pub use sets::sets;
 pub use several::{guards, transactions};
 pub use trees::trees;
@@ -34,6 +36,8 @@ const GROUPS: &[Group] = &[
     (&["nested"], nested),
     (&["SharedVecDeque", "long SharedVecDeque"], deques),
     (&["SharedVec<", "long SharedVec:"], vectors),
+    (&["rows: SharedVecDeque"], rows_in_deques),
+    (&["rows: SharedVec<", "rows: long SharedVec:"], rows_in_vectors),
     (&["SharedBox"], boxes),
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),
