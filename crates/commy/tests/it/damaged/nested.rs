@@ -23,7 +23,7 @@ type Deep = HashMap<String, BTreeMap<u32, Option<Vec<u64>>>>;
 
 fn job(number: u64) -> Job {
     let tags = (0..number % 5).map(|tag| "tag ".repeat(tag as usize * 3)).collect();
-    Job { id: number, urgent: number % 2 == 0, name: "name ".repeat(number as usize), tags }
+    Job { id: number, urgent: number.is_multiple_of(2), name: "name ".repeat(number as usize), tags }
 }
 
 fn event(number: u64) -> Event {

@@ -13,13 +13,19 @@ pub struct Job {
     pub tags: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Value)]
+#[derive(Debug, Clone, PartialEq, Default, Value)]
 pub enum Event {
+    #[default]
     Idle,
-    Moved { x: f64, y: f64 },
+    Moved {
+        x: f64,
+        y: f64,
+    },
     Said(String),
     Queued(Vec<Job>, Option<String>),
-    Counted { by: HashMap<String, BTreeMap<u32, Vec<String>>> },
+    Counted {
+        by: HashMap<String, BTreeMap<u32, Vec<String>>>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Value)]
@@ -53,7 +59,7 @@ fn events() -> Vec<Event> {
 fn a_struct_goes_in_is_lent_and_comes_out_whole() -> Result<()> {
     let region = TemporaryRegion::new();
     let jobs: SharedVecDeque<Job> = region.object("jobs")?;
-    (0..40).try_for_each(|id| jobs.push_back(&job(id)))?;
+    (0..40).try_for_each(|id| jobs.push_back(job(id)))?;
     {
         let guard = jobs.read()?;
         let lent = guard.get(7).unwrap();

@@ -346,9 +346,8 @@ impl<K: GrownKey, V: Grown> Grown for BTreeMap<K, V> {
     }
 
     fn is_lent(lent: <Self as Value>::Ref<'_>, twin: &Self) -> bool {
-        let same =
-            |((key, value), (a, b)): ((K::Ref<'_>, V::Ref<'_>), (&K, &V))| K::is_lent(key, a) && V::is_lent(value, b);
-        lent.len() == twin.len() && lent.iter().zip(twin).all(same)
+        let mut pairs = lent.iter().zip(twin);
+        lent.len() == twin.len() && pairs.all(|((key, value), (a, b))| K::is_lent(key, a) && V::is_lent(value, b))
     }
 }
 
@@ -401,12 +400,6 @@ impl Grown for Job {
             && lent.name == twin.name
             && lent.payload == twin.payload
             && Vec::is_lent(lent.tags, &twin.tags)
-    }
-}
-
-impl Default for Event {
-    fn default() -> Event {
-        Event::Idle
     }
 }
 

@@ -187,7 +187,7 @@ const OBJECTS: &[Damage] = &[
     ("a schema is no UTF-8", |w| w.poke_byte(w.root().descriptor.peek() + 24, 0xff)),
     ("a shape is impossible", |w| w.set_shape(w.root(), 9 | 24 << 32)),
     ("a shape is impossible", |w| w.set_shape(w.root(), Shape { key_size: 8, ..DIRECTORY }.pack())),
-    ("a shape is impossible", |w| w.set_shape(w.root(), Shape { slot_size: 8, ..VEC }.pack())),
+    ("a descriptor is malformed", |w| w.set_shape(w.root(), Shape { slot_size: 8, ..VEC }.pack())),
     ("a shape is impossible", |w| w.set_shape(w.header(w.objects[3]), Shape { slot_size: 2, ..TEXT }.pack())),
     ("an empty container has a content", |w| w.raw(0).capacity.put(0)),
     ("an empty container has a content", |w| w.raw(0).data.put(0)),
