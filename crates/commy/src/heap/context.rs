@@ -1,7 +1,7 @@
 //! What a context may ask of the heap. Everything that can fail comes before anything is applied: an operation
 //! reserves log space and blocks, and then changes words.
 
-use super::cache::{refill, refill_run};
+use super::cache::{refill, refill_run, trim};
 use super::class::{class_for, rounded};
 use crate::journal::{Context, HEAD_SIZE, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
@@ -130,11 +130,11 @@ impl Context {
     pub(crate) fn whole<R>(&mut self, build: impl FnOnce(&mut Context) -> Result<R>) -> Result<R> {
         let mark = self.mark();
         let built = build(self);
-        if built.is_err()
-            && let Err(error) = self.cancel_to(&mark)
-        {
-            self.doomed = true;
-            return Err(error);
+        if built.is_err() {
+            // Page runs stay in the lane's list on their way only.
+            let cancelled = self.cancel_to(&mark).and_then(|()| trim(self.actor, RUN_CLASS));
+            self.doomed |= cancelled.is_err();
+            cancelled?;
         }
         built
     }

@@ -66,6 +66,8 @@ fn has_many_calls(scenario: &Scenario) -> bool {
         "in place",
         " with a merge",
         "rolled back",
+        "room taken",
+        "shrink_to_fit of",
     ];
     scenario.case.last() > 1 || several.iter().any(|part| scenario.name.contains(part))
 }
@@ -96,7 +98,8 @@ fn fail_everywhere(scenario: &Scenario) -> Result<u64, Failure> {
                 let stage = case.stage(&region, false).map_err(|error| at(error.to_string()))?.map_err(at)?;
                 same(&stage, &0, "state").map_err(at)?;
                 // A vector that has grown under a guard stays as large.
-                if !(scenario.name.starts_with("SharedVec<") && scenario.name.ends_with(": insert")) {
+                let grows = scenario.name.starts_with("SharedVec<") && scenario.name.ends_with(": insert");
+                if !grows && scenario.name != "further: resize to more" {
                     same(&in_use(&region).map_err(at)?, &before, "bytes in use").map_err(at)?;
                 }
             }

@@ -350,7 +350,8 @@ fn a_panic_in_a_transaction_undoes_all_of_it() {
     let doomed = circle.region.transaction(|tx| {
         tx.write(&circle.b)?.push(1)?;
         let mut a = tx.write(&circle.a)?;
-        catch_unwind(AssertUnwindSafe(|| a.retain(|number| if *number == 3 { unwind() } else { false }))).unwrap_err();
+        catch_unwind(AssertUnwindSafe(|| a.retain_mut(|number| if *number == 3 { unwind() } else { false })))
+            .unwrap_err();
         Ok(())
     });
     refused!(doomed, Error::RolledBack);

@@ -255,7 +255,7 @@ const OBJECTS: &[Damage] = &[
     ("keys of a tree are out of order", |w| w.word(w.tree_nodes().0 + 16).put(20)),
     ("a block is in two places", |w| w.word(w.tree_nodes().0 + 520).put(w.tree_nodes().1)),
     ("a stamp is from the future", |w| w.word(w.tree_nodes().1).put(1 << 40)),
-    ("a descriptor is malformed", |w| add(w.word(w.header(w.objects[7]).descriptor.peek() + 16), 8 << 32)),
+    ("a shape is impossible", |w| add(w.word(w.header(w.objects[7]).descriptor.peek() + 16), 8 << 32)),
     ("the directory is no table from names to objects", |w| {
         w.act(0, |context| w.empty_out(context, w.space.geometry.root_header, &[0]));
         w.set_shape(w.root(), MAP.pack());
