@@ -1,81 +1,53 @@
 //! The typed, std-shaped face: handles whose every call is atomic, read guards that lend, write guards that are one
 //! atomic change.
+//!
+//! `plain` and `schema`: values that are their bytes. `values`: everything that may stand in a slot, and how it is stored,
+//! lent, copied out and proved. `rows`, `tables`, `trees`, `cells`, `telemetry`: the containers by what their bodies are;
+//! `.._in` functions do the work in a context, `.._guard` is what guards and views can do, the file with the container's name
+//! has its handle. `waiting` and `serialize` are about all of them.
 
-mod boxed;
-mod boxed_more;
-mod btree;
-mod btree_map;
-mod btree_map_entry;
-mod btree_map_guard;
-mod btree_map_iter;
-mod btree_map_keyed;
-mod btree_map_whole;
-mod btree_set;
-mod btree_set_guard;
-mod btree_set_whole;
-mod counter;
-mod gauge;
-mod hash_map;
-mod hash_map_guard;
-mod hash_map_keyed;
-mod hash_map_whole;
-mod hash_set;
-mod hash_set_guard;
-mod hash_set_whole;
-mod key;
-mod nested;
-mod option;
-mod ordered_key;
+mod cells;
 pub(crate) mod plain;
-mod reader;
-mod row;
-mod row_guard;
-mod row_handle;
-mod row_read;
+mod rows;
 pub(crate) mod schema;
 #[cfg(feature = "serde")]
 mod serialize;
-mod string;
-mod string_more;
-mod text_mut;
-mod value;
-mod vec;
-mod vec_deque;
-mod vec_deque_guard;
-mod vec_deque_more;
-mod vec_guard;
-mod vec_more;
+mod tables;
+mod telemetry;
+mod trees;
+mod values;
 mod waiting;
 
-pub use boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
-pub use btree_map::SharedBTreeMap;
-pub use btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacantEntry};
-pub use btree_map_guard::{BTreeMapReadGuard, BTreeMapRef, BTreeMapWriteGuard};
-pub use btree_map_iter::{BTreeMapIter, BTreeMapRange, BTreeMapRangeMut};
-pub use btree_set::SharedBTreeSet;
-pub use btree_set_guard::{
+pub use cells::boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
+pub use cells::string::{SharedString, StringReadGuard, StringWriteGuard};
+pub use rows::row_guard::Owning;
+pub use rows::vec::SharedVec;
+pub use rows::vec_deque::SharedVecDeque;
+pub use rows::vec_deque_guard::{VecDequeIter, VecDequeReadGuard, VecDequeRef, VecDequeWriteGuard};
+pub use rows::vec_guard::{VecIter, VecReadGuard, VecRef, VecWriteGuard};
+pub use tables::hash_map::SharedHashMap;
+pub use tables::hash_map_entry::{Entry, OccupiedEntry, VacantEntry};
+pub use tables::hash_map_guard::{HashMapReadGuard, HashMapRef, HashMapWriteGuard, Iter};
+pub use tables::hash_map_whole::IterMut;
+pub use tables::hash_set::SharedHashSet;
+pub use tables::hash_set_guard::{HashSetReadGuard, HashSetRef, HashSetWriteGuard, SetIter, SetLike};
+pub use telemetry::counter::{CounterReadGuard, CounterWriteGuard, SharedCounter};
+pub use telemetry::gauge::{GaugeReadGuard, GaugeWriteGuard, SharedGauge};
+pub use trees::btree_map::SharedBTreeMap;
+pub use trees::btree_map_entry::{BTreeMapEntry, BTreeMapOccupiedEntry, BTreeMapVacantEntry};
+pub use trees::btree_map_guard::{BTreeMapReadGuard, BTreeMapRef, BTreeMapWriteGuard};
+pub use trees::btree_map_iter::{BTreeMapIter, BTreeMapRange, BTreeMapRangeMut};
+pub use trees::btree_set::SharedBTreeSet;
+pub use trees::btree_set_guard::{
     BTreeSetIter, BTreeSetRange, BTreeSetReadGuard, BTreeSetRef, BTreeSetWriteGuard, OrderedKeys,
 };
-pub use counter::{CounterReadGuard, CounterWriteGuard, SharedCounter};
-pub use gauge::{GaugeReadGuard, GaugeWriteGuard, SharedGauge};
-pub use hash_map::SharedHashMap;
-pub use hash_map_guard::{Entry, HashMapReadGuard, HashMapRef, HashMapWriteGuard, Iter, OccupiedEntry, VacantEntry};
-pub use hash_map_whole::IterMut;
-pub use hash_set::SharedHashSet;
-pub use hash_set_guard::{HashSetReadGuard, HashSetRef, HashSetWriteGuard, SetIter, SetLike};
-pub use key::{Key, Lookup, StoreKey};
-pub use nested::Nested;
-pub use option::OptionMut;
-pub use ordered_key::OrderedKey;
-pub use reader::Reader;
-pub use row_guard::Owning;
-pub use string::{SharedString, StringReadGuard, StringWriteGuard};
-pub use text_mut::{BytesMut, StringMut};
-pub use value::{Opened, Row, Store, Value, invalid};
-pub use vec::SharedVec;
-pub use vec_deque::SharedVecDeque;
-pub use vec_deque_guard::{VecDequeIter, VecDequeReadGuard, VecDequeRef, VecDequeWriteGuard};
-pub use vec_guard::{VecIter, VecReadGuard, VecRef, VecWriteGuard};
+pub use values::key::{Key, Lookup, StoreKey};
+pub use values::nested::Nested;
+pub use values::option::OptionMut;
+pub use values::ordered_key::OrderedKey;
+pub use values::reader::Reader;
+pub use values::text_mut::{BytesMut, StringMut};
+pub use values::value::{Opened, Row, Store, Value, invalid};
 
 use crate::Result;
 use crate::engine::{Object, ReadLock, WriteLock};

@@ -3,9 +3,9 @@
 //! Owns the rule what may lie in a slot: a fixed layout, no address, alignment of at most 16, padding always written
 //! as zeros, and bytes of a file become a value only after [`Plain::is_valid`].
 
-use super::nested::Nested;
 use super::schema::{Field, Schema, SchemaKind};
-use super::value::{Bytes, Row};
+use super::values::nested::Nested;
+use super::values::value::{Bytes, Row};
 use std::mem::{offset_of, size_of};
 use std::num::NonZero;
 use std::ptr;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::key::Key;
-use super::ordered_key::OrderedKey;
-use super::value::{Store, Value, take_torn};
-use super::vec::slot_size;
-use super::vec_deque::{Side, pop_in, push_in, queue, take_range_in, unless_full};
+use super::rows::vec::slot_size;
+use super::rows::vec_deque::{Side, pop_in, push_in, queue, take_range_in, unless_full};
+use super::values::key::Key;
+use super::values::ordered_key::OrderedKey;
+use super::values::value::{Store, Value, take_torn};
 use super::{
     Container, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedGauge, SharedHashMap, SharedHashSet, SharedString,
     SharedVec, SharedVecDeque,

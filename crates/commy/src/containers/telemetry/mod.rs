@@ -1,0 +1,4 @@
+//! Counters and gauges.
+
+pub(in crate::containers) mod counter;
+pub(in crate::containers) mod gauge;
