@@ -387,14 +387,14 @@ impl<T: Value> SharedVec<T> {
         }
         self.object.peek(|attempt, raw| {
             let len = raw.length();
-            let mut values = Vec::new();
+            let (mut values, reader) = (Vec::new(), Reader::torn(space, attempt));
             for index in 0..len {
                 let place = match place_in_vector(space, raw, slot_size::<T>(), index) {
                     Ok(Some(place)) => place,
                     Ok(None) => return None,
                     Err(error) => return Some(Err(error)),
                 };
-                match take_torn(attempt, space, place)? {
+                match reader.value(place)? {
                     Ok(value) => values.push(value),
                     Err(error) => return Some(Err(error)),
                 }

@@ -285,7 +285,7 @@ pub(in crate::containers) fn extend_in<T: Value, S: Store<T>>(
     values: &[S],
 ) -> Result<()> {
     let queue = queue::<T>(context.actor.space, raw);
-    if queue.is_beyond_limit(values.len() as u64) {
+    if !values.is_empty() && queue.is_beyond_limit(values.len() as u64) {
         return Err(full(&queue));
     }
     queue.reserve(context, values.len() as u64)?;
@@ -648,14 +648,14 @@ impl<T: Value> SharedVecDeque<T> {
             return self.read()?.to_vec();
         }
         self.object.peek(|attempt, raw| {
-            let mut values = Vec::new();
+            let (mut values, reader) = (Vec::new(), Reader::torn(space, attempt));
             for index in 0..raw.length() {
                 let place = match place_in_deque(space, raw, slot_size::<T>(), index) {
                     Ok(Some(place)) => place,
                     Ok(None) => return None,
                     Err(error) => return Some(Err(error)),
                 };
-                match take_torn(attempt, space, place)? {
+                match reader.value(place)? {
                     Ok(value) => values.push(value),
                     Err(error) => return Some(Err(error)),
                 }

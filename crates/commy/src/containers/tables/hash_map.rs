@@ -493,14 +493,14 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
                 Ok(None) => return Some(Ok(HashMap::new())),
                 Err(error) => return Some(Err(error)),
             };
-            let mut map = HashMap::new();
+            let (mut map, reader) = (HashMap::new(), Reader::torn(space, attempt));
             for group in 0..view.groups() {
                 let mut left = view.full_slots(group);
                 while left != 0 {
                     let place = Place::in_table(&view, group, left.trailing_zeros());
                     left &= left - 1;
-                    let key = take_torn::<K>(attempt, space, place)?;
-                    let value = take_torn::<V>(attempt, space, place.part(Layout::<K, V>::VALUE_AT))?;
+                    let key = reader.value::<K>(place)?;
+                    let value = reader.value::<V>(place.part(Layout::<K, V>::VALUE_AT))?;
                     // A key's `Hash` and `Eq` are user code: they see whole values only.
                     if !attempt.holds() {
                         return None;

@@ -7,8 +7,9 @@ use super::hash_map_guard::HashMapWriteGuard;
 use crate::containers::Container;
 use crate::containers::rows::vec_guard::Bomb;
 use crate::containers::values::key::{Key, StoreKey};
-use crate::containers::values::value::{Store, Value, take_locked, take_torn};
-use crate::engine::{Attempt, Object, Region};
+use crate::containers::values::reader::Reader;
+use crate::containers::values::value::{Store, Value, take_locked};
+use crate::engine::{Object, Region};
 use crate::journal::Context;
 use crate::raw::{Place, Table, TableView};
 use crate::region::Space;
@@ -53,7 +54,7 @@ impl Iterator for Slots {
 pub(in crate::containers) fn copies<K: Key, V: Value, R>(
     object: &Object,
     locked: impl Fn(&Space, Place) -> Result<R>,
-    torn: impl Fn(&Attempt<'_>, &Space, Place) -> Option<Result<R>>,
+    torn: impl Fn(&Reader<'_>, Place) -> Option<Result<R>>,
 ) -> Result<Vec<R>> {
     let space = object.space();
     if space.writable {
@@ -67,9 +68,9 @@ pub(in crate::containers) fn copies<K: Key, V: Value, R>(
             Ok(slots) => slots,
             Err(error) => return Some(Err(error)),
         };
-        let mut copies = Vec::new();
+        let (mut copies, reader) = (Vec::new(), Reader::torn(space, attempt));
         for (view, group, index) in slots {
-            let copy = torn(attempt, space, Place::in_table(&view, group, index))?;
+            let copy = torn(&reader, Place::in_table(&view, group, index))?;
             // Memory is taken for what was there, not for what is being written.
             if !attempt.holds() {
                 return None;
@@ -130,7 +131,7 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// # Errors
     /// As [`to_map`](Self::to_map).
     pub fn keys(&self) -> Result<Vec<K>> {
-        copies::<K, V, K>(self.object(), take_locked, take_torn)
+        copies::<K, V, K>(self.object(), take_locked, |reader, place| reader.value(place))
     }
 
     /// Copies of all values, as they are at one moment, in no particular order.
@@ -141,7 +142,7 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
         copies::<K, V, V>(
             self.object(),
             |space, place| take_locked(space, place.part(Layout::<K, V>::VALUE_AT)),
-            |attempt, space, place| take_torn(attempt, space, place.part(Layout::<K, V>::VALUE_AT)),
+            |reader, place| reader.value(place.part(Layout::<K, V>::VALUE_AT)),
         )
     }
 

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::containers::Container;
 use crate::containers::rows::vec_guard::Bomb;
 use crate::containers::values::key::{Key, StoreKey};
-use crate::containers::values::value::{take_locked, take_torn};
+use crate::containers::values::value::take_locked;
 use crate::engine::Region;
 use crate::raw::Place;
 
@@ -44,7 +44,7 @@ impl<K: Key> SharedHashSet<K> {
     /// # Errors
     /// `Timeout`, `Removed`, `Corrupt`.
     pub fn to_vec(&self) -> Result<Vec<K>> {
-        copies::<K, (), K>(self.object(), take_locked, take_torn)
+        copies::<K, (), K>(self.object(), take_locked, |reader, place| reader.value(place))
     }
 
     /// Keys that there is room for without growth. Takes no lock.

@@ -97,7 +97,7 @@ impl<T> Default for Twin<T> {
 
 impl<T> Twin<T> {
     fn has_room(&self, more: usize) -> bool {
-        self.items.len() + more <= self.limit
+        more == 0 || self.items.len() + more <= self.limit
     }
 }
 
