@@ -3,7 +3,7 @@
 use crate::kill_recovery::{kill_in_a_crowd, kill_recoverers_at_names};
 use crate::support::child::{self, Child, End, text};
 use crate::support::killer::{Failure, Fate, Ground, kill_all, kill_at_names, kill_everywhere, last_death, performer};
-use crate::support::scenario::{Scenario, scenario};
+use crate::support::scenario::Scenario;
 use crate::support::temporary::{self, Temporary};
 use crate::support::{catalogue, sources};
 use commy::{Error, SharedVec, crash};
@@ -238,46 +238,8 @@ fn every_point_of_the_sources_is_killed_at() {
     assert!(wanted.is_empty(), "nobody was killed at {wanted:#?}");
 }
 
-/// Operations that are wrong on purpose.
-pub fn canaries() -> Vec<Scenario> {
-    vec![
-        // Two changes that pretend to be one.
-        scenario::<SharedVec<u64>>(
-            "canary: half an operation",
-            vec![1],
-            |v| v.extend([2, 3]),
-            |v, _| {
-                v.push(2)?;
-                v.push(3)
-            },
-        ),
-        // Nobody sees the other object, but it takes memory.
-        scenario::<SharedVec<u64>>(
-            "canary: a leak",
-            vec![1],
-            |v| v.push(2),
-            |v, region| {
-                region.object::<SharedVec<u64>>(&format!("of {}", std::process::id()))?;
-                v.push(2)
-            },
-        ),
-        // The lock is never let go.
-        scenario::<SharedVec<u64>>(
-            "canary: a lock that stays",
-            vec![1],
-            |v| v.push(2),
-            |v, _| {
-                let mut guard = v.write()?;
-                guard.push(2)?;
-                std::mem::forget(guard);
-                Ok(())
-            },
-        ),
-    ]
-}
-
 fn is_noticed(canary: usize, sign: &str) {
-    let failure = kill_everywhere(&canaries()[canary]).expect_err("a canary must not be survived");
+    let failure = kill_everywhere(&catalogue::canaries()[canary]).expect_err("a canary must not be survived");
     assert!(failure.contains(sign), "{failure}");
 }
 

@@ -1,10 +1,10 @@
 //! Containers as their write guards show them.
 
 use super::guards::Guarded;
-use crate::support::world::{Mark, Record, Sample, World};
+use crate::support::world::{Record, Sample};
 use commy::{
-    Key, Lookup, Region, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString,
-    SharedVec, SharedVecDeque, Store, StoreKey, Value,
+    Key, Lookup, Result, SharedBox, SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec,
+    SharedVecDeque, Store, StoreKey, Value,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::Hash;
@@ -202,35 +202,6 @@ impl<K: Key + StoreKey<K> + Lookup<K> + Sample + Ord + Hash> Guarded for SharedH
     }
 }
 
-impl World for SharedCounter {
-    type Twin = u64;
-
-    fn open(region: &Region, name: &str) -> Result<Self> {
-        region.object(name)
-    }
-
-    fn fill(&self, twin: &u64) -> Result<()> {
-        self.reset()?;
-        self.add(*twin)
-    }
-
-    fn look(&self) -> Result<u64> {
-        self.get()
-    }
-
-    fn touch(&self) -> Result<()> {
-        self.write().map(drop)
-    }
-
-    fn marks(&self) -> Vec<Mark<'_>> {
-        vec![Box::new(|| self.increment())]
-    }
-
-    fn mark_twin(twin: &mut u64) {
-        *twin += 1;
-    }
-}
-
 impl Guarded for SharedCounter {
     fn lock(&self) -> Result<Self::WriteGuard<'_>> {
         self.write()
@@ -254,34 +225,6 @@ impl Guarded for SharedCounter {
 
     fn add_twin(twin: &mut u64) {
         *twin = 0;
-    }
-}
-
-impl World for SharedGauge {
-    type Twin = i64;
-
-    fn open(region: &Region, name: &str) -> Result<Self> {
-        region.object(name)
-    }
-
-    fn fill(&self, twin: &i64) -> Result<()> {
-        self.set(*twin).map(drop)
-    }
-
-    fn look(&self) -> Result<i64> {
-        self.get()
-    }
-
-    fn touch(&self) -> Result<()> {
-        self.write().map(drop)
-    }
-
-    fn marks(&self) -> Vec<Mark<'_>> {
-        vec![Box::new(|| self.add(1).map(drop))]
-    }
-
-    fn mark_twin(twin: &mut i64) {
-        *twin += 1;
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::catalogue;
 use super::child::{self, Child, End, text};
-use super::scenario::{Arm, Scenario};
+use super::scenario::{Scenario, Watch};
 use super::temporary::{QUICK, Temporary, open_impatient, open_to_read, quiet};
 use commy::{Region, crash};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,26 @@ impl Summary {
         for (name, count) in other.points {
             *self.points.entry(name).or_default() += count;
         }
+    }
+}
+
+/// Starts to count points towards a child's death.
+pub type Arm<'a> = &'a (dyn Fn() + Sync);
+
+/// Counts points while an operation is under way.
+struct Armed<'a>(Arm<'a>);
+
+impl Watch for Armed<'_> {
+    fn begin(&self) {
+        (self.0)();
+    }
+
+    fn end(&self) {
+        crash::disarm();
+    }
+
+    fn held(&self) {
+        child::tell("held");
     }
 }
 
@@ -90,7 +110,7 @@ fn perform() {
         let [name, path, fate, log] = arguments else { panic!("wrong arguments") };
         let scenario = catalogue::find(name);
         Fate::live(fate, Path::new(log), |arm| {
-            (scenario.child)(Path::new(path), arm).unwrap_or_else(|error| panic!("{name}: {error}"));
+            (scenario.child)(Path::new(path), &Armed(arm)).unwrap_or_else(|error| panic!("{name}: {error}"));
         });
     });
 }

@@ -2,15 +2,22 @@
 
 use super::temporary::{self, QUICK};
 use super::world::{Mark, World};
-use commy::{Error, Region, Result, crash};
+use commy::{Error, Region, Result};
 use std::fmt::Debug;
 use std::path::Path;
 
-/// Starts to count points towards a child's death.
-pub type Arm<'a> = &'a (dyn Fn() + Sync);
+/// Told, in the process that performs an operation, which part of it is to be killed in.
+pub trait Watch: Sync {
+    /// The operation begins, in this thread.
+    fn begin(&self);
+    /// It has come to its end.
+    fn end(&self);
+    /// This process has the lock that somebody is to wait for.
+    fn held(&self);
+}
 
-/// What a child does. It calls `arm` where its life begins to be counted.
-pub type Body = Box<dyn Fn(&Path, Arm) -> Result<()> + Send + Sync>;
+/// What a child does.
+pub type Body = Box<dyn Fn(&Path, &dyn Watch) -> Result<()> + Send + Sync>;
 
 /// See the module.
 pub struct Scenario {
@@ -127,12 +134,12 @@ pub fn steps<W: World>(
         twin(&mut next);
         stages.push(next);
     }
-    let child = move |path: &Path, arm: Arm| {
+    let child = move |path: &Path, watch: &dyn Watch| {
         let region = temporary::open(path)?;
         let world = W::open(&region, NAME)?;
-        arm();
+        watch.begin();
         operate(&world, &region)?;
-        crash::disarm();
+        watch.end();
         Ok(())
     };
     let case = WorldCase { stages, operate };
@@ -159,12 +166,12 @@ impl Scenario {
     }
 
     /// With another way for the child to do it.
-    pub fn done_by(mut self, child: impl Fn(&Path, Arm) -> Result<()> + Send + Sync + 'static) -> Scenario {
+    pub fn done_by(mut self, child: impl Fn(&Path, &dyn Watch) -> Result<()> + Send + Sync + 'static) -> Scenario {
         self.child = Box::new(child);
         self
     }
 
-    /// While a survivor waits for the lock; the child must say "held" when it has it, and arm once somebody waits.
+    /// While a survivor waits for the lock; the child must say when it has it, and begin once somebody waits.
     pub fn with_a_waiter(mut self) -> Scenario {
         self.contended = true;
         self

@@ -1,9 +1,9 @@
 //! Several objects: transactions, guards side by side, somebody waiting.
 
-use crate::support::scenario::{Scenario, scenario, silent, steps};
-use crate::support::world::{Sample, Wide, entries, samples};
-use crate::support::{child, temporary};
-use commy::{Error, Result, SharedBox, SharedHashMap, SharedString, SharedVec, crash};
+use crate::scenario::{Scenario, scenario, silent, steps};
+use crate::temporary;
+use crate::world::{Sample, Wide, entries, samples};
+use commy::{Error, Result, SharedBox, SharedHashMap, SharedString, SharedVec};
 
 pub fn transactions() -> Vec<Scenario> {
     type Pair = (SharedVec<u64>, SharedHashMap<u64, u64>);
@@ -187,18 +187,18 @@ pub fn guards() -> Vec<Scenario> {
             Ok(())
         }),
         scenario::<SharedVec<u64>>("a guard that somebody waits for", samples(3), |v| v.push(7), |v, _| v.push(7))
-            .done_by(|path, arm| {
+            .done_by(|path, watch| {
                 let region = temporary::open(path)?;
                 let vector: SharedVec<u64> = region.object("object")?;
                 let mut guard = vector.write()?;
                 guard.push(7)?;
-                child::tell("held");
+                watch.held();
                 while !region.processes()?.iter().any(|process| process.waits_for.is_some()) {
                     std::thread::yield_now();
                 }
-                arm();
+                watch.begin();
                 drop(guard);
-                crash::disarm();
+                watch.end();
                 Ok(())
             })
             .with_a_waiter(),

@@ -1,7 +1,7 @@
 //! Operations on values that own values: collections in collections, derived structs.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Job, Sample, entries, samples};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Job, Sample, entries, samples};
 use commy::{Error, Result, SharedBTreeMap, SharedBox, SharedHashMap, SharedVec, SharedVecDeque};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

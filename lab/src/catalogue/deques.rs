@@ -1,7 +1,7 @@
 //! Operations on `SharedVecDeque`. Every queue begins with its ring wrapped round (see its world).
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Record, Sample, Wide, samples};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Record, Sample, Wide, samples};
 use commy::{Error, Region, Result, SharedVecDeque, Store, Value};
 use std::collections::VecDeque;
 

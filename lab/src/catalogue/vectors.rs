@@ -1,7 +1,7 @@
 //! Operations on `SharedVec`.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Record, Sample, Wide, samples};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Record, Sample, Wide, samples};
 use commy::{Error, Region, Result, SharedVec, Store, Value};
 
 pub fn vectors() -> Vec<Scenario> {

@@ -1,6 +1,7 @@
 //! All operations that children are killed in, by group.
 
 mod boxes_and_texts;
+mod canaries;
 mod conditional;
 mod counters;
 mod deques;
@@ -15,6 +16,7 @@ mod trees;
 mod vectors;
 
 pub use boxes_and_texts::{boxes, strings};
+pub use canaries::canaries;
 pub use counters::counters;
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
@@ -27,7 +29,7 @@ pub use several::{guards, transactions};
 pub use trees::trees;
 pub use vectors::vectors;
 
-use super::scenario::Scenario;
+use crate::scenario::Scenario;
 
 /// How the names of a group's scenarios begin, and the group.
 type Group = (&'static [&'static str], fn() -> Vec<Scenario>);
@@ -50,7 +52,7 @@ const GROUPS: &[Group] = &[
     (&["threads"], threads),
     (&["regions"], regions),
     (&["further"], further),
-    (&["canary"], crate::kill_points::canaries),
+    (&["canary"], canaries),
 ];
 
 /// Every scenario that is to be survived.

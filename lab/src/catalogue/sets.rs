@@ -1,7 +1,7 @@
 //! Operations on `SharedHashSet`.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Record, Sample, members};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Record, Sample, members};
 use commy::{Key, Lookup, SharedHashSet, StoreKey};
 use std::collections::BTreeSet;
 use std::hash::Hash;

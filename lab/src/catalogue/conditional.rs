@@ -1,7 +1,7 @@
 //! Calls of maps and sets that look before they change, and calls about all of their entries.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Sample, entries, members};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Sample, entries, members};
 use commy::{SharedBTreeMap, SharedBTreeSet, SharedHashMap, SharedHashSet};
 
 /// Is it one of those that a test chooses?

@@ -1,7 +1,7 @@
 //! Operations on `SharedBox` and `SharedString`.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Record, Sample};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Record, Sample};
 use commy::{SharedBox, SharedString, Store, Value};
 
 pub fn boxes() -> Vec<Scenario> {

@@ -1,7 +1,7 @@
 //! Operations on `SharedHashMap`.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Record, Sample, entries};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Record, Sample, entries};
 use commy::{Error, Key, Lookup, SharedHashMap, Store, StoreKey, Value};
 use std::collections::BTreeMap;
 use std::hash::Hash;

@@ -1,12 +1,12 @@
 //! Operations on `SharedBTreeMap` and `SharedBTreeSet`. Leaves of wide keys hold seven entries, their inner nodes
 //! sixteen children; leaves of numbers 62 entries. They are filled in order, so all but the last are full.
 
-use crate::support::scenario::{Scenario, scenario, silent, steps};
-use crate::support::temporary;
-use crate::support::world::{Record, Sample, Wide};
+use crate::scenario::{Scenario, scenario, silent, steps};
+use crate::temporary;
+use crate::world::{Record, Sample, Wide};
 use commy::{
     BTreeMapEntry, BTreeMapWriteGuard, Lookup, OrderedKey, Result, SharedBTreeMap, SharedBTreeSet, Store, StoreKey,
-    Value, crash,
+    Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -279,14 +279,14 @@ fn tall_trees() -> Vec<Scenario> {
             |m| (0..SHARING).for_each(|_| pop_last(m)),
             |m, _| pop(&mut m.write()?, SHARING),
         )
-        .done_by(|path, arm| {
+        .done_by(|path, watch| {
             let tree: Tall = temporary::open(path)?.open_object("object")?;
             let mut guard = tree.write()?;
             pop(&mut guard, SHARING - 3)?;
-            arm();
+            watch.begin();
             pop(&mut guard, 3)?;
             drop(guard);
-            crash::disarm();
+            watch.end();
             Ok(())
         }),
         scenario::<Tall>(
@@ -295,14 +295,14 @@ fn tall_trees() -> Vec<Scenario> {
             |m| (0..JOINING).for_each(|_| pop_last(m)),
             |m, _| pop(&mut m.write()?, JOINING),
         )
-        .done_by(|path, arm| {
+        .done_by(|path, watch| {
             let tree: Tall = temporary::open(path)?.open_object("object")?;
             let mut guard = tree.write()?;
             pop(&mut guard, JOINING - 8)?;
-            arm();
+            watch.begin();
             pop(&mut guard, 8)?;
             drop(guard);
-            crash::disarm();
+            watch.end();
             Ok(())
         }),
         scenario::<Tall>(
@@ -311,14 +311,14 @@ fn tall_trees() -> Vec<Scenario> {
             |m| (0..FRONT_SHARING).for_each(|_| pop_first(m)),
             |m, _| pop_front(&mut m.write()?, FRONT_SHARING),
         )
-        .done_by(|path, arm| {
+        .done_by(|path, watch| {
             let tree: Tall = temporary::open(path)?.open_object("object")?;
             let mut guard = tree.write()?;
             pop_front(&mut guard, FRONT_SHARING - 4)?;
-            arm();
+            watch.begin();
             pop_front(&mut guard, 4)?;
             drop(guard);
-            crash::disarm();
+            watch.end();
             Ok(())
         }),
         scenario::<Tall>(name("clear three levels"), spread(THREE_LEVELS), BTreeMap::clear, |m, _| m.clear()),

@@ -1,8 +1,8 @@
 //! Operations on `SharedCounter` and `SharedGauge`. Their worlds make a new object for each fill.
 
-use crate::support::scenario::{Scenario, scenario, silent, steps};
-use crate::support::temporary::quiet;
-use crate::support::world::{Counted, Gauged};
+use crate::scenario::{Scenario, scenario, silent, steps};
+use crate::temporary::quiet;
+use crate::world::{Counted, Gauged};
 use commy::{SharedCounter, SharedGauge};
 
 pub fn counters() -> Vec<Scenario> {

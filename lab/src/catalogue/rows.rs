@@ -1,7 +1,7 @@
 //! Operations that `SharedVec` and `SharedVecDeque` have alike.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Sample, samples};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Sample, samples};
 use commy::{Error, Result, SharedVec, SharedVecDeque, Store, Value, VecDequeWriteGuard, VecWriteGuard};
 use std::collections::VecDeque;
 

@@ -600,3 +600,60 @@ impl World for Names {
         twin.insert(MARK_NAME.into(), 0);
     }
 }
+
+impl World for SharedCounter {
+    type Twin = u64;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &u64) -> Result<()> {
+        self.reset()?;
+        self.add(*twin)
+    }
+
+    fn look(&self) -> Result<u64> {
+        self.get()
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.increment())]
+    }
+
+    fn mark_twin(twin: &mut u64) {
+        *twin += 1;
+    }
+}
+
+impl World for SharedGauge {
+    type Twin = i64;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &i64) -> Result<()> {
+        self.set(*twin).map(drop)
+    }
+
+    fn look(&self) -> Result<i64> {
+        self.get()
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.write().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.add(1).map(drop))]
+    }
+
+    fn mark_twin(twin: &mut i64) {
+        *twin += 1;
+    }
+}

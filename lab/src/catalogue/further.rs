@@ -1,7 +1,7 @@
 //! Calls that the other lists have not, or not in this state: one line each.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::world::{Counted, Gauged, Record, Sample, entries, members, samples};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::world::{Counted, Gauged, Record, Sample, entries, members, samples};
 use commy::{
     SharedBTreeMap, SharedBTreeSet, SharedBox, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque,
 };

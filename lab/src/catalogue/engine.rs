@@ -1,9 +1,9 @@
 //! Objects, threads and regions that come and go.
 
-use crate::support::scenario::{Scenario, scenario, silent};
-use crate::support::temporary;
-use crate::support::world::{Names, Sample, World, samples};
-use commy::{Result, SharedBox, SharedCounter, SharedHashMap, SharedVec, crash};
+use crate::scenario::{Scenario, scenario, silent};
+use crate::temporary;
+use crate::world::{Names, Sample, World, samples};
+use commy::{Result, SharedBox, SharedCounter, SharedHashMap, SharedVec};
 use std::collections::BTreeMap;
 
 /// Objects made, removed, renamed.
@@ -78,30 +78,30 @@ pub fn threads() -> Vec<Scenario> {
         scenario::<Texts>(name, samples(3), |v| v.push("pushed by a thread of its own".into()), |v, _| push(v))
     };
     vec![
-        pushed("threads: first use of a lane").done_by(|path, arm| {
+        pushed("threads: first use of a lane").done_by(|path, watch| {
             let region = temporary::open(path)?;
             let vector: Texts = region.object("object")?;
             let body = || {
-                arm();
+                watch.begin();
                 push(&vector)?;
-                crash::disarm();
+                watch.end();
                 Ok(())
             };
             std::thread::scope(|scope| scope.spawn(body).join().expect("a thread"))
         }),
-        pushed("threads: exit").done_by(|path, arm| {
+        pushed("threads: exit").done_by(|path, watch| {
             let region = temporary::open(path)?;
             let vector: Texts = region.object("object")?;
             let body = || {
                 push(&vector)?;
-                arm();
+                watch.begin();
                 Ok(())
             };
             let result = std::thread::scope(|scope| scope.spawn(body).join().expect("a thread"));
-            crash::disarm();
+            watch.end();
             result
         }),
-        pushed("threads: more lanes than were there").in_fresh_regions().done_by(|path, arm| {
+        pushed("threads: more lanes than were there").in_fresh_regions().done_by(|path, watch| {
             let region = temporary::open(path)?;
             let vector: Texts = region.object("object")?;
             // Sixteen lanes are there from the beginning, and the survivor has one.
@@ -113,9 +113,9 @@ pub fn threads() -> Vec<Scenario> {
                 touched
             };
             let last = || {
-                arm();
+                watch.begin();
                 let pushed = push(&vector);
-                crash::disarm();
+                watch.end();
                 pushed
             };
             std::thread::scope(|scope| {
@@ -135,16 +135,16 @@ pub fn regions() -> Vec<Scenario> {
     const TEXT: &str = "a text that needs a block";
     let pushed = |name: &str| scenario::<Texts>(name, samples(3), |v| v.push(TEXT.into()), |v, _| v.push(TEXT));
     vec![
-        pushed("regions: open and push").done_by(|path, arm| {
-            arm();
+        pushed("regions: open and push").done_by(|path, watch| {
+            watch.begin();
             temporary::open(path)?.open_object::<Texts>("object")?.push(TEXT)
         }),
-        pushed("regions: close").done_by(|path, arm| {
+        pushed("regions: close").done_by(|path, watch| {
             let region = temporary::open(path)?;
             region.open_object::<Texts>("object")?.push(TEXT)?;
-            arm();
+            watch.begin();
             drop(region);
-            crash::disarm();
+            watch.end();
             Ok(())
         }),
         silent::<Texts>("regions: check", samples(3), |_, region| {
