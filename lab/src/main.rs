@@ -1,3 +1,40 @@
-//! The laboratory.
+//! The laboratory's command line; `cargo xtask crash` builds and runs it.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use commy_lab::{Verdict, hostile, instructions, storm};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "commy-lab", about = "Proves that deaths and damage do no harm")]
+struct Lab {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Kills a process after each machine instruction of each operation
+    Instructions(instructions::Arguments),
+    /// Many processes at work on all containers, and a killer among them
+    Storm(storm::Arguments),
+    /// Opens and uses damaged files
+    Hostile(hostile::Arguments),
+}
+
+fn main() -> ExitCode {
+    let verdict: Verdict = match Lab::parse().part {
+        Part::Instructions(arguments) => instructions::run(&arguments),
+        Part::Storm(arguments) => storm::run(&arguments),
+        Part::Hostile(arguments) => hostile::run(&arguments),
+    };
+    match verdict {
+        Ok(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

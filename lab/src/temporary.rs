@@ -42,6 +42,12 @@ impl Temporary {
     }
 }
 
+impl Default for Temporary {
+    fn default() -> Temporary {
+        Temporary::new()
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
@@ -93,6 +99,12 @@ impl TemporaryRegion {
         let report = self.region.check().expect("a region");
         assert!(report.is_clean(), "{report}");
         assert_eq!(report.allocated_bytes, self.at_first, "bytes in use");
+    }
+}
+
+impl Default for TemporaryRegion {
+    fn default() -> TemporaryRegion {
+        TemporaryRegion::new()
     }
 }
 

@@ -1,22 +1,29 @@
-//! The automation of this repository: `cargo xtask ci`.
+//! The automation of this repository: `cargo xtask ci`, `cargo xtask crash`.
 
 #![forbid(unsafe_code)]
 
 use std::process::{Command, ExitCode};
 
 /// What must pass before a change is merged, in the order of what fails first.
-const CI: [&[&str]; 4] = [
+const CI: &[&[&str]] = &[
     &["fmt", "--all", "--check"],
     &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
     &["test", "--workspace"],
     &["run", "--release", "--", "demo"],
 ];
 
+/// The laboratory, on the library as it is built for users: without the named points of the tests.
+const LABORATORY: &[&str] = &["run", "--release", "-q", "-p", "commy-lab", "--"];
+
+const USAGE: &str = "usage: cargo xtask ci
+       cargo xtask crash instructions|storm|hostile [--help | options]";
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => CI.iter().try_for_each(|arguments| cargo(arguments)),
-        _ => Err("usage: cargo xtask ci".to_string()),
+        ["crash", ref part @ ..] if !part.is_empty() => cargo(&[LABORATORY, part].concat()),
+        _ => Err(USAGE.to_string()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

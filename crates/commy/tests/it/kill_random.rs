@@ -60,7 +60,7 @@ impl Field {
 
     fn start(&mut self, number: u64) -> Child {
         self.started += 1;
-        let seed = self.random.next().to_string();
+        let seed = self.random.number().to_string();
         let arguments = [text(&self.temporary.region()), text(&self.notes()), number.to_string(), seed];
         Child::spawn("kill_random::worker::work", &arguments)
     }

@@ -39,7 +39,7 @@ fn a_failed_operation_changes_nothing() {
         }
         let mut guard = tree.write().unwrap();
         for _ in 0..1 + random.below(8) {
-            let (number, new) = (random.below(4000), random.next());
+            let (number, new) = (random.below(4000), random.number());
             let key = key(number);
             let result = match random.below(5) {
                 0 if twin.len() > 250 => guard.remove(&key).map(|old| assert_eq!(old, twin.remove(&key))),

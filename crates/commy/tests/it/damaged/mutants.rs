@@ -320,7 +320,7 @@ impl Template {
             let heap = self.places.heap_at;
             let new = match random.below(3) {
                 0 => vec![self.bytes[at as usize] ^ 1 << random.below(8)],
-                1 => vec![random.next() as u8],
+                1 => vec![random.number() as u8],
                 // A whole word that looks like something.
                 _ => {
                     at &= !7;
@@ -334,7 +334,7 @@ impl Template {
                         6 => heap + random.below(supplied / 4096) * 4096,
                         7 => random.below(200),
                         8 => word(&self.bytes, (heap + random.below(supplied)) & !7),
-                        _ => random.next(),
+                        _ => random.number(),
                     };
                     word.to_le_bytes().to_vec()
                 }

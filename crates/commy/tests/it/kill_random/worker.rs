@@ -64,7 +64,7 @@ impl Worker {
     }
 
     fn key(&mut self) -> String {
-        let number = self.random.next();
+        let number = self.random.number();
         if number.is_multiple_of(2) { format!("{:x}", number % 4096) } else { format!("a key in a block: {number:x}") }
     }
 
@@ -111,7 +111,7 @@ impl Worker {
 
     /// A text goes into the queue, at either end or between, unless it is on its way.
     fn send(&mut self) -> Result<()> {
-        let (text, way) = (token(self.random.next()), self.random.below(3));
+        let (text, way) = (token(self.random.number()), self.random.below(3));
         let Shared { region, queue, queued, .. } = &self.shared;
         region.transaction(|tx| {
             let (mut queue, mut queued) = (tx.write(queue)?, tx.write(queued)?);

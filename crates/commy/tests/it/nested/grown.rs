@@ -86,7 +86,7 @@ impl Grown for String {
 
 impl Grown for Vec<u8> {
     fn random(random: &mut Random) -> Vec<u8> {
-        vec![random.next() as u8; [0, 3, 15, 16, 500][random.below(5) as usize]]
+        vec![random.number() as u8; [0, 3, 15, 16, 500][random.below(5) as usize]]
     }
 
     fn change(lent: &mut BytesMut<'_>, twin: &mut Vec<u8>, random: &mut Random) -> Result<()> {
