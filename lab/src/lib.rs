@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod hostile;
 #[cfg(target_os = "linux")]
 pub mod instructions;
+pub mod judge;
 pub mod random;
 pub mod scenario;
 pub mod storm;

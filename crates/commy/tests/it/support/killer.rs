@@ -1,23 +1,18 @@
-//! Kills a child at every point of a scenario and looks at what it left.
-//!
-//! After each death the survivor, attached all along, must get every lock at once; the state must be one of those
-//! allowed, `check()` clean, and the memory in use exactly that of the state; then the survivor does the whole operation
-//! and undoes it, and the memory in use is where it began.
+//! Kills a child at every point of a scenario and looks at what it left, as a survivor that was attached all along.
 
 use super::catalogue;
 use super::child::{self, Child, End, text};
+pub use super::judge::Failure;
+use super::judge::Judge;
 use super::scenario::{Scenario, Watch};
-use super::temporary::{QUICK, Temporary, open_impatient, open_to_read, quiet};
+use super::temporary::{Temporary, open_impatient, quiet};
 use commy::{Region, crash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// More points than any operation here has: an operation that never ends.
 const ENDLESS: u64 = 5000;
-
-/// What is wrong, in words.
-pub type Failure = String;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -128,38 +123,26 @@ pub fn last_death(log: &Path) -> Option<String> {
 /// A region in which a scenario is killed again and again.
 pub struct Ground<'s> {
     scenario: &'s Scenario,
+    judge: Judge<'s>,
     region: Option<Region>,
     impatient: Option<Region>,
     temporary: Temporary,
     log: PathBuf,
-    /// Memory in use in each of the allowed states, as far as it is known.
-    memory: Vec<Option<u64>>,
-    reap_first: bool,
 }
 
 impl<'s> Ground<'s> {
     /// A new region in the state before; the memory of the last state is learned from a child that lives.
     pub fn new(scenario: &'s Scenario) -> Result<Ground<'s>, Failure> {
         let temporary = Temporary::new();
-        let log = temporary.file("deaths");
-        let memory = vec![None; scenario.case.last() + 1];
-        let mut ground = Ground { scenario, region: None, impatient: None, temporary, log, memory, reap_first: false };
+        let (log, judge) = (temporary.file("deaths"), Judge::new(scenario));
+        let mut ground = Ground { scenario, judge, region: None, impatient: None, temporary, log };
         ground.renew()?;
-        // What a lane or a directory takes once and keeps is taken now.
-        if !scenario.fresh {
-            ground.settle()?;
-            ground.live()?;
-            ground.settle()?;
-            ground.live()?;
-            ground.reset()?;
-        }
-        ground.memory[0] = Some(ground.in_use()?);
-        let end = ground.live()?;
-        let last = ground.scenario.case.last();
-        ground.memory[last] = Some(ground.in_use()?);
-        if end != last {
-            return Err(format!("{}: unharmed it leads to state {end}, not {last}", scenario.name));
-        }
+        let mut judge = Judge::new(scenario);
+        judge.learn(ground.region(), || match ground.perform(&Fate::At(u64::MAX / 4))? {
+            End::Finished => Ok(()),
+            end => Err(format!("{}: an unharmed child ended as {end:?}", scenario.name)),
+        })?;
+        ground.judge = judge;
         Ok(ground)
     }
 
@@ -188,47 +171,19 @@ impl<'s> Ground<'s> {
     }
 
     pub fn reopen(&mut self) -> Result<(), Failure> {
-        self.region = Some(self.say("open", quiet().open(self.path()))?);
+        self.region = Some(self.judge.say("open", quiet().open(self.path()))?);
         Ok(())
-    }
-
-    fn say<T>(&self, what: &str, result: commy::Result<T>) -> Result<T, Failure> {
-        result.map_err(|error| format!("{}: {what}: {error}", self.scenario.name))
     }
 
     /// A region in the state before: a new one, or the same again.
     pub fn renew(&mut self) -> Result<(), Failure> {
-        if self.region.is_some() && !self.scenario.fresh {
-            return self.reset();
+        if self.region.is_none() || self.scenario.fresh {
+            self.region = None;
+            let path = self.path();
+            let _ = std::fs::remove_file(&path);
+            self.region = Some(self.judge.say("create", quiet().capacity(self.scenario.capacity).create(&path))?);
         }
-        self.region = None;
-        let path = self.path();
-        let _ = std::fs::remove_file(&path);
-        self.region = Some(self.say("create", quiet().capacity(self.scenario.capacity).create(&path))?);
-        self.reset()
-    }
-
-    fn reset(&self) -> Result<(), Failure> {
-        self.say("reset", self.scenario.case.reset(self.region()))
-    }
-
-    /// The survivor's own whole operation, and back.
-    fn settle(&self) -> Result<(), Failure> {
-        self.reset()?;
-        self.say("operate", self.scenario.case.operate(self.region()))?;
-        let stage = self.stage(false)?;
-        if stage != self.scenario.case.last() {
-            return Err(format!("{}: a survivor's operation leads to state {stage}", self.scenario.name));
-        }
-        self.reset()
-    }
-
-    fn live(&self) -> Result<usize, Failure> {
-        self.reset()?;
-        match self.perform(&Fate::At(u64::MAX / 4))? {
-            End::Finished => self.stage(false),
-            end => Err(format!("{}: an unharmed child ended as {end:?}", self.scenario.name)),
-        }
+        self.judge.reset(self.region())
     }
 
     /// Runs a child to its end; with a survivor waiting for the lock, if the scenario says so.
@@ -244,104 +199,32 @@ impl<'s> Ground<'s> {
             let waiter = scope.spawn(|| self.scenario.case.touch(self.region()));
             let end = child.wait();
             let woken = waiter.join().map_err(|_| "the waiter panicked".to_string())?;
-            self.say("a waiter", woken)?;
+            self.judge.say("a waiter", woken)?;
             Ok(end)
         })
     }
 
-    /// Which of the allowed states is it?
-    pub fn stage(&self, marked: bool) -> Result<usize, Failure> {
-        self.stage_in(self.region(), marked)
-    }
-
-    fn stage_in(&self, region: &Region, marked: bool) -> Result<usize, Failure> {
-        let stage = self.say("look", self.scenario.case.stage(region, marked))?;
-        stage.map_err(|seen| format!("{}: neither before nor after: {seen}", self.scenario.name))
-    }
-
-    fn check(&self) -> Result<(), Failure> {
-        let report = self.say("check", self.region().check())?;
-        if report.is_clean() { Ok(()) } else { Err(format!("{}: check: {report:#?}", self.scenario.name)) }
-    }
-
-    /// Memory in use, the dead being reaped.
-    fn in_use(&self) -> Result<u64, Failure> {
-        self.check()?;
-        Ok(self.say("stats", self.region().stats())?.allocated)
-    }
-
-    /// Takes every lock; how long that took.
-    pub fn touch(&self) -> Result<Duration, Failure> {
-        let start = Instant::now();
-        self.say("a survivor's lock", self.scenario.case.touch(self.region()))?;
-        let waited = start.elapsed();
-        if waited > QUICK {
-            return Err(format!("{}: a survivor waited {waited:?}", self.scenario.name));
-        }
-        Ok(waited)
-    }
-
-    /// Everything that must hold after a death, in an unmarked region. Each other time the dead are reaped first, and a
-    /// reader who cannot lock finds everything whole; otherwise whoever wants the locks recovers.
+    /// See `Judge::verify`.
     pub fn verify(&mut self) -> Result<Duration, Failure> {
-        self.reap_first = !self.reap_first;
-        let mut seen = None;
-        if self.reap_first {
-            self.check()?;
-            let reader = self.say("open to read", open_to_read(&self.path()))?;
-            seen = Some(self.stage_in(&reader, false)?);
-        }
-        let waited = self.touch()?;
-        let stage = self.stage(false)?;
-        if seen.is_some_and(|seen| seen != stage) {
-            return Err(format!("{}: a reader saw state {seen:?}, but it is {stage}", self.scenario.name));
-        }
-        let in_use = self.in_use()?;
-        // What a state between the first and the last takes is learned when it is met for the first time.
-        if *self.memory[stage].get_or_insert(in_use) != in_use {
-            let (name, known) = (&self.scenario.name, &self.memory);
-            return Err(format!("{name}: state {stage} with {in_use} bytes in use; known: {known:?}"));
-        }
-        self.settle()?;
-        self.nothing_leaked()?;
-        Ok(waited)
+        let path = self.path();
+        let region = self.region.as_ref().expect("a region is open");
+        self.judge.verify(region, &path)
     }
 
     /// A second survivor, attached from now on, that waits for no lock.
     pub fn let_impatient_in(&mut self) -> Result<(), Failure> {
-        self.impatient = Some(self.say("open", open_impatient(&self.path()))?);
+        self.impatient = Some(self.judge.say("open", open_impatient(&self.path()))?);
         Ok(())
     }
 
-    /// The impatient survivor writes to every object that it can have, whatever the dead have left. Which ones?
+    /// See `Judge::mark_what_is_free`; nothing if no impatient survivor is in.
     pub fn mark_what_is_free(&self) -> Result<Vec<bool>, Failure> {
-        let Some(region) = &self.impatient else { return Ok(Vec::new()) };
-        self.say("an impatient survivor's write", self.scenario.case.mark(region, &[]))
+        self.impatient.as_ref().map_or(Ok(Vec::new()), |region| self.judge.mark_what_is_free(region))
     }
 
-    /// The survivor writes to all other objects; then it is a state that was allowed, and all marks are there.
+    /// See `Judge::mark_and_verify`.
     pub fn mark_and_verify(&mut self, marked: &[bool]) -> Result<Duration, Failure> {
-        let start = Instant::now();
-        let all = self.say("a survivor's write", self.scenario.case.mark(self.region(), marked))?;
-        let waited = start.elapsed();
-        if all.contains(&false) || all.is_empty() || waited > QUICK {
-            return Err(format!("{}: a survivor waited {waited:?}; marked: {all:?}", self.scenario.name));
-        }
-        self.stage(true)?;
-        self.check()?;
-        self.stage(true)?;
-        self.settle()?;
-        self.nothing_leaked()?;
-        Ok(waited)
-    }
-
-    /// In the state before: is the memory in use what it was at first?
-    pub fn nothing_leaked(&self) -> Result<(), Failure> {
-        let in_use = self.in_use()?;
-        if Some(in_use) == self.memory[0] {
-            return Ok(());
-        }
-        Err(format!("{}: {in_use} bytes in use, {:?} at first", self.scenario.name, self.memory[0]))
+        self.judge.mark_and_verify(self.region(), marked)
     }
 
     /// Kills one child as `fate` says. `None`: it came to its end.

@@ -5,4 +5,4 @@ pub mod child;
 pub mod killer;
 pub mod sources;
 
-pub use commy_lab::{catalogue, scenario, temporary, world};
+pub use commy_lab::{catalogue, judge, scenario, temporary, world};
