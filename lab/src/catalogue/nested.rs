@@ -1,6 +1,7 @@
 //! Operations on values that own values: collections in collections, derived structs.
 
 use crate::scenario::{Scenario, scenario, silent};
+use crate::temporary;
 use crate::world::{Job, Sample, entries, samples};
 use commy::{Error, Result, SharedBTreeMap, SharedBox, SharedHashMap, SharedVec, SharedVecDeque};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -224,6 +225,18 @@ fn failures() -> Vec<Scenario> {
             let mut guard = v.write()?;
             is_refused(guard.push(too_much()))
         })
-        .with_capacity(8 << 20),
+        .with_capacity(8 << 20)
+        .done_by(|path, watch| {
+            let region = temporary::open(path)?;
+            let list: List = region.object("object")?;
+            // Millions of instructions make the value, which nobody can see.
+            let value = too_much();
+            watch.begin();
+            let mut guard = list.write()?;
+            is_refused(guard.push(value))?;
+            drop(guard);
+            watch.end();
+            Ok(())
+        }),
     ]
 }

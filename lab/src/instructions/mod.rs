@@ -80,6 +80,8 @@ struct Outcome {
     instructions: u64,
     visible: u64,
     kills: u64,
+    /// Kills at another instruction than the one that was meant, because the child took another way.
+    strayed: u64,
     slowest: Duration,
     failures: Vec<String>,
 }
@@ -90,26 +92,28 @@ impl Outcome {
         self.instructions += other.instructions;
         self.visible += other.visible;
         self.kills += other.kills;
+        self.strayed += other.strayed;
         self.slowest = self.slowest.max(other.slowest);
         self.failures.extend(other.failures);
     }
 
     fn encode(&self) -> String {
-        let Outcome { instructions, visible, kills, slowest, failures, .. } = self;
+        let Outcome { instructions, visible, kills, strayed, slowest, failures, .. } = self;
         let failures = failures.join("\u{1e}").replace('\n', "\u{1f}");
-        format!("{instructions}\t{visible}\t{kills}\t{}\t{failures}", slowest.as_nanos())
+        format!("{instructions}\t{visible}\t{kills}\t{strayed}\t{}\t{failures}", slowest.as_nanos())
     }
 
     fn decode(line: &str) -> Option<Outcome> {
-        let fields: Vec<&str> = line.splitn(5, '\t').collect();
+        let fields: Vec<&str> = line.splitn(6, '\t').collect();
         let number = |index: usize| fields.get(index)?.parse().ok();
-        let failures = fields.get(4)?.split('\u{1e}').filter(|text| !text.is_empty());
+        let failures = fields.get(5)?.split('\u{1e}').filter(|text| !text.is_empty());
         Some(Outcome {
             subjects: 1,
             instructions: number(0)?,
             visible: number(1)?,
             kills: number(2)?,
-            slowest: Duration::from_nanos(number(3)?),
+            strayed: number(3)?,
+            slowest: Duration::from_nanos(number(4)?),
             failures: failures.map(|text| text.replace('\u{1f}', "\n")).collect(),
         })
     }
@@ -141,7 +145,7 @@ fn report(arguments: &Arguments, rows: BTreeMap<String, Outcome>, took: Duration
         println!("| | operations | instructions | visible | kills | failures | slowest survivor |");
         println!("|---|--:|--:|--:|--:|--:|--:|");
         for (name, row) in &rows {
-            let Outcome { subjects, instructions, visible, kills, failures, slowest } = row;
+            let Outcome { subjects, instructions, visible, kills, failures, slowest, .. } = row;
             println!(
                 "| {name} | {subjects} | {instructions} | {visible} | {kills} | {} | {slowest:.1?} |",
                 failures.len()
@@ -153,10 +157,10 @@ fn report(arguments: &Arguments, rows: BTreeMap<String, Outcome>, took: Duration
     let unharmed: Vec<String> =
         rows.iter().filter(|(_, row)| row.failures.is_empty()).map(|(name, _)| name.clone()).collect();
     rows.into_values().for_each(|row| total.add(row));
-    let Outcome { subjects, instructions, visible, kills, ref failures, slowest } = total;
+    let Outcome { subjects, instructions, visible, kills, strayed, ref failures, slowest } = total;
     let summary = format!(
-        "{subjects} operations, {instructions} instructions ({visible} visible), {kills} kills, {} failures; \
-         slowest survivor {slowest:.1?}; {:.0} s",
+        "{subjects} operations, {instructions} instructions ({visible} visible), {kills} kills ({strayed} beside the \
+         instruction that was meant), {} failures; slowest survivor {slowest:.1?}; {:.0} s",
         failures.len(),
         took.as_secs_f64()
     );
@@ -261,7 +265,10 @@ fn kill_in(arguments: &Arguments, subject: &Subject, outcome: &mut Outcome) -> R
         let index = number % sites.len();
         outcome.kills += 1;
         match sites[index].kill(&trace, instructions) {
-            Ok(waited) => outcome.slowest = outcome.slowest.max(waited),
+            Ok((as_recorded, waited)) => {
+                outcome.strayed += u64::from(!as_recorded);
+                outcome.slowest = outcome.slowest.max(waited);
+            }
             Err(failure) => {
                 let kept = sites[index].keep(&arguments.keep, &format!("{} {instructions}", subject.name()));
                 let kept = kept.display();

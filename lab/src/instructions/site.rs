@@ -210,14 +210,14 @@ impl<'s> Site<'s> {
         Ok(trace)
     }
 
-    /// Kills it after `instructions`, and lets survivors look. How long they waited.
-    pub fn kill(&mut self, trace: &Trace, instructions: usize) -> Result<Duration, Failure> {
+    /// Kills it after `instructions`, and lets survivors look. Did it take the recorded way, and how long did they wait?
+    pub fn kill(&mut self, trace: &Trace, instructions: usize) -> Result<(bool, Duration), Failure> {
         self.renew()?;
         let (mut tracee, waiter) = self.begin()?;
-        trace.follow(&mut tracee, instructions);
+        let as_recorded = trace.follow(&mut tracee, instructions);
         tracee.kill();
         waiter.map_or(Ok(String::new()), Child::outcome)?;
-        self.verify()
+        Ok((as_recorded, self.verify()?))
     }
 
     /// A fresh process opens the region, goes on, and finds all as it must be.

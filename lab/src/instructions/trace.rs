@@ -8,33 +8,64 @@ use std::collections::HashMap;
 pub struct Trace {
     steps: Vec<Step>,
     counts: HashMap<u64, Count>,
+    /// Where breakpoints count from, and how often each address was met since.
+    anchor: Option<usize>,
+    since: HashMap<u64, u64>,
 }
 
 #[derive(Debug)]
 struct Step {
     address: u64,
     visible: bool,
-    /// It is the n-th one at its address; 0: one that repeats itself, at which no breakpoint counts well.
-    nth: u64,
+    /// The cheapest way here, and its price in stops of the child.
+    way: Way,
+    price: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// From the instruction before it, by a step; from the beginning, if it is the first.
+    Step,
+    /// From that earlier one, or the beginning: by a breakpoint, the n-th time that it is met.
+    Breakpoint { from: Option<usize>, nth: u64 },
 }
 
 #[derive(Debug, Default)]
 struct Count {
     times: u64,
+    /// A string instruction, which is executed again and again: breakpoints do not count it well.
     repeats: bool,
 }
 
-/// How far before an instruction a breakpoint for it is looked for.
-const NEAR: usize = 200;
+/// What another anchor may cost more than the last one, so that breakpoints inside of loops count from near by.
+const WORTH: u64 = 16;
 
 impl Trace {
     pub fn push(&mut self, address: u64, visible: bool) {
+        let index = self.steps.len();
         let count = self.counts.entry(address).or_default();
-        // A string instruction, which is executed again and again.
         count.repeats |= self.steps.last().is_some_and(|last| last.address == address);
         count.times += 1;
-        let nth = if count.repeats { 0 } else { count.times };
-        self.steps.push(Step { address, visible, nth });
+        let since = self.since.entry(address).or_default();
+        *since += 1;
+        let mut best = (self.steps.last().map_or(0, |last| last.price + 1), Way::Step);
+        if !count.repeats {
+            let anchored = self.anchor.map(|anchor| {
+                let price = self.steps[anchor].price + *since;
+                (price, Way::Breakpoint { from: Some(anchor), nth: *since })
+            });
+            let direct = (count.times, Way::Breakpoint { from: None, nth: count.times });
+            for other in anchored.into_iter().chain([direct]) {
+                best = if other.0 < best.0 { other } else { best };
+            }
+        }
+        let (price, way) = best;
+        let worth = self.anchor.is_none_or(|anchor| price <= self.steps[anchor].price + WORTH);
+        if index > 0 && worth && matches!(way, Way::Breakpoint { from: None, .. }) {
+            self.anchor = Some(index);
+            self.since.clear();
+        }
+        self.steps.push(Step { address, visible, way, price });
     }
 
     pub fn len(&self) -> usize {
@@ -46,21 +77,34 @@ impl Trace {
         (1..=self.len()).filter(|count| self.steps[count - 1].visible).collect()
     }
 
-    /// Lets a child that stands at the beginning execute so many instructions. (One that takes another way is stopped
-    /// somewhere else, or nowhere.)
-    pub fn follow(&self, tracee: &mut Tracee, instructions: usize) {
-        // The cheapest way: to one of the last instructions by a breakpoint, and on from there step by step.
-        let price = |index: usize| self.steps[index].nth + (instructions - index) as u64;
-        let near = instructions.saturating_sub(NEAR)..instructions.min(self.len() - 1) + 1;
-        let usable = |index: &usize| self.steps[*index].nth > 0 && !self.counts[&self.steps[*index].address].repeats;
-        let best = near.filter(usable).min_by_key(|index| price(*index));
-        let mut left = instructions;
-        if let Some(index) = best.filter(|index| price(*index) < instructions as u64) {
-            if !tracee.run_to(self.steps[index].address, self.steps[index].nth) {
-                return;
-            }
-            left = instructions - index;
+    /// Lets a child that stands at the beginning execute so many instructions. `false`: it took another way (random
+    /// numbers differ) and stands somewhere else, or is gone.
+    pub fn follow(&self, tracee: &mut Tracee, instructions: usize) -> bool {
+        let mut ways = Vec::new();
+        let mut at = Some(instructions.min(self.len() - 1));
+        while let Some(index) = at {
+            ways.push(index);
+            at = match self.steps[index].way {
+                Way::Step => index.checked_sub(1),
+                Way::Breakpoint { from, .. } => from,
+            };
         }
-        (0..left).all(|_| tracee.step());
+        for index in ways.into_iter().rev() {
+            let there = match self.steps[index].way {
+                Way::Step => index == 0 || tracee.step(),
+                Way::Breakpoint { nth, .. } => tracee.run_to(self.steps[index].address, nth),
+            };
+            if !there {
+                return false;
+            }
+        }
+        match self.steps.get(instructions) {
+            Some(step) => tracee.address() == step.address,
+            // Behind the last one.
+            None => {
+                tracee.step();
+                true
+            }
+        }
     }
 }

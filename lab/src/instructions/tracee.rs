@@ -208,12 +208,17 @@ impl Tracee {
                     }
                 }
             }
-            if system(ptrace::getregs(thread)).rip != address {
+            if self.address() != address {
                 return false;
             }
         }
         set_debug_register(thread, 7, 0);
         true
+    }
+
+    /// The instruction that the stopped thread executes next.
+    pub fn address(&self) -> u64 {
+        system(ptrace::getregs(self.stopped)).rip
     }
 
     /// Kills the child where it stands.

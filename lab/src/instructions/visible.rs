@@ -78,8 +78,10 @@ impl Looker {
             let number = |text| u64::from_str_radix(text, 16).ok();
             Some(number(start)?..number(end)?)
         };
-        // Also before the file has a name: it shows as a deleted one of the same directory, by its number.
-        self.mapped = text.lines().filter(|line| line.contains(directory)).filter_map(range).collect();
+        // A file that was made without a name is called deleted for ever; nobody can see it before it has one.
+        let named = self.directory.join("region").exists();
+        let seen = |line: &&str| line.contains(directory) && (named || !line.ends_with("(deleted)"));
+        self.mapped = text.lines().filter(seen).filter_map(range).collect();
     }
 }
 
