@@ -255,10 +255,8 @@ fn kill_in(arguments: &Arguments, subject: &Subject, outcome: &mut Outcome) -> R
         ways.iter().map(|attended| Site::new(subject, &scenario, *attended)).collect::<Result<_, _>>()?;
     let trace = sites[0].record()?;
     outcome.instructions = trace.len() as u64;
-    let visible = trace.visible();
-    outcome.visible = visible.len() as u64;
-    let whole = outcome.instructions <= arguments.whole;
-    let candidates = if whole { (1..=trace.len()).collect() } else { visible };
+    outcome.visible = trace.candidates(false).len() as u64;
+    let candidates = trace.candidates(outcome.instructions <= arguments.whole);
     let (every, offset) = (arguments.every(), arguments.offset());
     let chosen = candidates.into_iter().enumerate().filter(|(number, _)| *number as u64 % every == offset);
     for (number, (_, instructions)) in chosen.enumerate() {

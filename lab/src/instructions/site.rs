@@ -51,7 +51,7 @@ impl<'s> Site<'s> {
         site.let_bystander_in()?;
         if let Subject::Recovery { quarter, .. } = subject {
             let trace = site.record_operation()?;
-            let visible = trace.visible();
+            let visible = trace.candidates(false);
             let last = *visible.last().ok_or("nobody can see the victim")?;
             let after = *visible.get(visible.len() * usize::from(*quarter) / 4).unwrap_or(&last);
             site.victim = (trace, after);

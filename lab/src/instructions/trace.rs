@@ -17,6 +17,8 @@ pub struct Trace {
 struct Step {
     address: u64,
     visible: bool,
+    /// The n-th repetition of a string instruction.
+    repetition: u64,
     /// The cheapest way here, and its price in stops of the child.
     way: Way,
     price: u64,
@@ -44,7 +46,9 @@ impl Trace {
     pub fn push(&mut self, address: u64, visible: bool) {
         let index = self.steps.len();
         let count = self.counts.entry(address).or_default();
-        count.repeats |= self.steps.last().is_some_and(|last| last.address == address);
+        let again = self.steps.last().filter(|last| last.address == address);
+        let repetition = again.map_or(0, |last| last.repetition + 1);
+        count.repeats |= repetition > 0;
         count.times += 1;
         let since = self.since.entry(address).or_default();
         *since += 1;
@@ -65,16 +69,25 @@ impl Trace {
             self.anchor = Some(index);
             self.since.clear();
         }
-        self.steps.push(Step { address, visible, way, price });
+        self.steps.push(Step { address, visible, repetition, way, price });
     }
 
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// After how many instructions somebody else could see the last one: all such counts.
-    pub fn visible(&self) -> Vec<usize> {
-        (1..=self.len()).filter(|count| self.steps[count - 1].visible).collect()
+    /// After how many instructions to kill: `whole`: after each; otherwise after those only that somebody else can see. Of
+    /// the repetitions of a string instruction, which the processor counts as one, a few stand for all.
+    pub fn candidates(&self, whole: bool) -> Vec<usize> {
+        let stands = |index: usize| {
+            let Step { address, repetition, .. } = self.steps[index];
+            let last = self.steps.get(index + 1).is_none_or(|next| next.address != address);
+            repetition == 0 || repetition.is_power_of_two() || last
+        };
+        (0..self.len())
+            .filter(|index| (whole || self.steps[*index].visible) && stands(*index))
+            .map(|index| index + 1)
+            .collect()
     }
 
     /// Lets a child that stands at the beginning execute so many instructions. `false`: it took another way (random
