@@ -91,13 +91,13 @@ impl Objects {
         self.one.set(Some(long(7))).unwrap();
         self.text.set("gr\u{fc}\u{df} dich").unwrap();
         for number in 0..40 {
-            self.map.insert(&*long(number), &vec![number as u8; number as usize]).unwrap();
+            self.map.insert(&*long(number), vec![number as u8; number as usize]).unwrap();
             self.set.insert(number * number).unwrap();
             self.tree.insert(&*long(number), number).unwrap();
             self.keys.insert((number as u32 % 7, 20 - number as i16)).unwrap();
         }
         (0..20).for_each(|number| drop(self.map.remove(&*long(number * 2)).unwrap()));
-        (0..3).for_each(|number| drop(self.nested.insert(number, &nested(number)).unwrap()));
+        (0..3).for_each(|number| drop(self.nested.insert(number, nested(number)).unwrap()));
         self.counter.add(41).unwrap();
     }
 
@@ -141,7 +141,7 @@ fn entry() {
             tasks.set(7, task(1000))?;
             tasks.truncate(20)?;
             let mut map = tx.write(&objects.map)?;
-            map.insert("unfinished", &vec![1, 2, 3])?;
+            map.insert("unfinished", vec![1, 2, 3])?;
             map.remove(&*long(1))?;
             child::tell("in the middle");
             child::listen();
@@ -222,7 +222,7 @@ fn a_file_of_format_version_1_is_read_checked_and_written() {
         objects.set.extend(5000..5200).unwrap();
         objects.tree.extend((0..200).map(|number| (number.to_string(), 1))).unwrap();
         objects.keys.extend((0..200).map(|number| (100, number))).unwrap();
-        objects.nested.insert(1, &HashMap::new()).unwrap();
+        objects.nested.insert(1, HashMap::new()).unwrap();
         objects.counter.add(1).unwrap();
         is_clean(&region);
         assert_eq!((objects.map.len().unwrap(), objects.tree.len().unwrap()), (220, 240));
