@@ -106,6 +106,10 @@ impl RegionOptions {
                 other => return other,
             }
             match self.create(path) {
+                Err(Error::AlreadyExists) if path.is_symlink() && !path.exists() => {
+                    let leads_nowhere = std::io::Error::new(std::io::ErrorKind::NotFound, "a link that leads nowhere");
+                    return Err(Error::io(path, leads_nowhere));
+                }
                 Err(Error::AlreadyExists) => {}
                 other => return other,
             }

@@ -60,6 +60,11 @@ pub(crate) fn open_existing(path: &Path, writable: bool) -> Result<Space> {
     let mut header = [0u8; HEADER_WORDS_AT as usize];
     let read = file.read_at(&mut header, 0).map_err(io)?;
     let geometry = Geometry::parse(&header[..read], metadata.len).map_err(|reason| not_a_region(path, &reason))?;
+    if writable && geometry.unknown_to_writers != 0 {
+        let unknown = geometry.unknown_to_writers;
+        let reason = format!("features {unknown:#x} must be known to write (must_know_to_write), and are not");
+        return Err(not_a_region(path, &(reason + ": open it read-only")));
+    }
     check_file_system(&file, path, false)?;
     let mapping = Mapping::new(&file, geometry.end(), writable).map_err(io)?;
     Space::new(file, mapping, geometry, writable, path)

@@ -16,6 +16,8 @@ pub(crate) struct Geometry {
     pub(crate) lane_count: u32,
     pub(crate) root_header: u64,
     pub(crate) lock_byte_base: u64,
+    /// Features of the file that writers must know and this library does not: it may be read and no more.
+    pub(crate) unknown_to_writers: u64,
 }
 
 const KNOWN_MUST: u64 = 0;
@@ -46,6 +48,7 @@ impl Geometry {
             lane_count: LANE_COUNT,
             root_header: heap_at,
             lock_byte_base: LOCK_BYTE_BASE,
+            unknown_to_writers: 0,
         })
     }
 
@@ -108,8 +111,8 @@ impl Geometry {
         if half(12) != HEADER_SIZE as u32 {
             return Err(format!("header size {}", half(12)));
         }
-        if word(16) & !KNOWN_MUST != 0 || word(24) & !KNOWN_WRITE != 0 {
-            return Err(format!("unknown required features {:#x}, {:#x}", word(16), word(24)));
+        if word(16) & !KNOWN_MUST != 0 {
+            return Err(format!("features {:#x} must be known (must_know), and are not", word(16) & !KNOWN_MUST));
         }
         let mut uuid = [0; 16];
         uuid.copy_from_slice(&bytes[40..56]);
@@ -125,10 +128,11 @@ impl Geometry {
             lane_count: half(116),
             root_header: word(128),
             lock_byte_base: word(136),
+            unknown_to_writers: word(24) & !KNOWN_WRITE,
         };
         // Version 1 knows one way to place the tables; a later version that knows more sets a feature bit.
         let fixed = (word(72), half(120), half(124)) == (SLOTS_AT, ARENA_COUNT as u32, CLASS_TABLE);
-        if found != planned || !fixed {
+        if found != (Geometry { unknown_to_writers: found.unknown_to_writers, ..planned }) || !fixed {
             return Err("the geometry contradicts itself".into());
         }
         if file_len < found.heap_at + PAGE {

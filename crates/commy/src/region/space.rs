@@ -289,18 +289,17 @@ impl Space {
             let page = (end - self.geometry.heap_at) / PAGE;
             self.geometry.page_map_at + page * size_of::<PageEntry>() as u64
         };
+        // Lengthened again, a file that somebody has cut off would read as zeros where data were.
+        if self.with_file(|file| file.metadata())?.len < end {
+            return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
+        }
         let allocated = self.with_file(|file| {
             crash_point!("grow: before the page map is committed");
             file.allocate(entries(end), entries(next) - entries(end))?;
             crash_point!("grow: page map committed, pages not");
             file.allocate(end, next - end)
         });
-        match allocated {
-            Err(Error::Io { source, .. }) if is_full(&source) => {
-                return Err(Error::OutOfSpace { requested: next - end, capacity: self.geometry.capacity });
-            }
-            other => other?,
-        }
+        allocated.map_err(|error| self.no_room(error, next - end))?;
         crash_point!("grow: pages committed, not published");
         self.words().committed_end.fetch_max(next, Ordering::AcqRel);
         crash_point!("grow: published");
@@ -319,7 +318,8 @@ impl Space {
         }
         let next = count.next_multiple_of(LANE_STEP).min(limit);
         let at = |lane: u32| self.geometry.lanes_at + u64::from(lane) * size_of::<Lane>() as u64;
-        self.with_file(|file| file.allocate(at(ready), at(next) - at(ready)))?;
+        let size = at(next) - at(ready);
+        self.with_file(|file| file.allocate(at(ready), size)).map_err(|error| self.no_room(error, size))?;
         crash_point!("lanes: committed, not published");
         self.words().lanes_ready.fetch_max(u64::from(next), Ordering::AcqRel);
         Ok(())
@@ -335,9 +335,14 @@ impl Space {
             file.allocate(self.geometry.page_map_at, pages * size_of::<PageEntry>() as u64)?;
             file.allocate(self.geometry.heap_at, end - self.geometry.heap_at)
         });
-        match backed {
-            Err(Error::Io { source, .. }) if is_full(&source) => {
-                Err(Error::OutOfSpace { requested: end, capacity: self.geometry.capacity })
+        backed.map_err(|error| self.no_room(error, end))
+    }
+
+    /// What a refused allocation of `requested` bytes is called.
+    fn no_room(&self, error: Error, requested: u64) -> Error {
+        match error {
+            Error::Io { source, .. } if is_full(&source) => {
+                Error::OutOfSpace { requested, capacity: self.geometry.capacity }
             }
             other => other,
         }

@@ -311,6 +311,29 @@ fn racing_bytes_are_copied_out_of_the_compilers_sight() {
 }
 
 #[test]
+fn no_storage_is_ever_given_back_under_a_reader() {
+    // A hole in a file on a full disk is a signal for whoever touches it, be it with a stale offset.
+    for source in sources() {
+        for word in tokens(&source.code.join("\n")) {
+            let takes_away = word.starts_with("FALLOC_FL_")
+                || ["ftruncate", "truncate64", "ftruncate64", "O_TRUNC", "MADV_REMOVE"].contains(&&*word)
+                || source.layer == "sys" && word == "set_len";
+            assert!(!takes_away, "{} names {word}", source.name);
+        }
+    }
+}
+
+#[test]
+fn time_is_what_the_monotonic_clock_says() {
+    for source in sources() {
+        for word in tokens(&source.code.join("\n")) {
+            let can_jump = ["SystemTime", "UNIX_EPOCH", "CLOCK_REALTIME", "gettimeofday"].contains(&&*word);
+            assert!(!can_jump, "{} names {word}", source.name);
+        }
+    }
+}
+
+#[test]
 fn every_file_begins_by_saying_what_it_is() {
     let wrong: Vec<_> = sources()
         .into_iter()

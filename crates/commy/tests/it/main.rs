@@ -3,6 +3,7 @@
 mod closures;
 mod counters;
 mod damaged;
+mod edges;
 mod failing;
 #[cfg(target_os = "linux")]
 mod guide;

@@ -73,8 +73,9 @@ impl Drop for ByteLock {
 
 /// Whether anybody holds the byte, this process included.
 ///
-/// Asks through a fresh description, which holds nothing itself: the same one would not see its own locks. Asking about
-/// a write lock needs no right to write, so read-only clients may ask too.
+/// Asks through the data file's own description, which holds no lock itself (one that did would not see its own). So
+/// the question needs no descriptor: a process that has none left still learns who is dead. Asking about a write lock
+/// needs no right to write, so read-only clients may ask too.
 ///
 /// # Errors
 /// When the question could not be asked. That proves nothing: treat the byte as held.
@@ -87,8 +88,7 @@ pub(crate) fn byte_is_held(file: &File, offset: u64) -> io::Result<bool> {
 /// # Errors
 /// As [`byte_is_held`].
 pub(crate) fn bytes_are_held(file: &File, offset: u64, count: u64) -> io::Result<bool> {
-    let _window = fork::descriptor_window();
-    is_held_besides(&file.reopen(false)?, offset, count)
+    is_held_besides(file, offset, count)
 }
 
 /// What keeps the description alive.

@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 
 use super::create::{self, Temporary};
 use super::file_system::{self, FileSystemKind};
+use super::mapping::page_size;
 
 /// What a file is, whatever it is called: no other file of this machine has the same pair at the same time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -138,14 +139,17 @@ impl File {
 
     /// Reserves storage for a range, and lengthens the file to its end, so that no store into it can fail later.
     ///
-    /// The raw system call: an emulation would write bytes under the feet of other processes.
+    /// The raw system call: an emulation would write bytes under the feet of other processes. Of whole pages: where blocks
+    /// are smaller, the first store to a page wants storage for all of it.
     ///
     /// # Errors
     /// `StorageFull`; `Unsupported` where the file system has no such call. The file may then be longer than before.
     pub(crate) fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
-        let end = offset.checked_add(len).ok_or(io::ErrorKind::InvalidInput)?;
-        let mut at = offset;
-        let mut step = len;
+        let page = page_size() as u64;
+        let end = offset.checked_add(len).and_then(|end| end.checked_next_multiple_of(page));
+        let end = end.ok_or(io::ErrorKind::InvalidInput)?;
+        let mut at = offset / page * page;
+        let mut step = end - at;
         while at < end {
             step = step.min(end - at);
             let (Ok(start), Ok(count)) = (i64::try_from(at), i64::try_from(step)) else {

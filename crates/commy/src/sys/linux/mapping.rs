@@ -78,7 +78,8 @@ impl Drop for Mapping {
     }
 }
 
-fn page_size() -> usize {
+/// What the kernel maps and backs as a whole.
+pub(super) fn page_size() -> usize {
     // SAFETY: takes no pointers; this name is known to every Linux.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(size).expect("pages have a size")

@@ -144,6 +144,63 @@ fn a_guard_that_changes_the_same_again_and_again_logs_it_once() {
 }
 
 #[test]
+fn a_guard_that_touches_many_inner_vectors_logs_each_once() {
+    let temporary = Temporary::new();
+    let region = quiet().capacity(256 << 20).create(temporary.region()).unwrap();
+    let rows: SharedVec<Vec<u64>> = region.object("rows").unwrap();
+    rows.extend((0..100_000).map(|number| vec![number; 4])).unwrap();
+    // What a guard has in use for its log, after it has touched so many of the rows, each twice.
+    let logged = |touched: usize| {
+        let before = region.stats().unwrap().allocated;
+        let start = Instant::now();
+        let mut guard = rows.write().unwrap();
+        for _ in 0..2 {
+            for at in 0..touched {
+                let mut row = guard.get_mut(at).unwrap().expect("a row");
+                row[0] += 1;
+                row[3] = 7;
+            }
+        }
+        let bytes = region.stats().unwrap().allocated - before;
+        println!("{touched} rows: {bytes} bytes of log, {:?}", start.elapsed());
+        guard.rollback();
+        assert!(start.elapsed() < Duration::from_secs(30));
+        bytes
+    };
+    logged(1000);
+    let [few, many] = [logged(10_000), logged(100_000)];
+    // A row's header and its body, each once: some 200 bytes.
+    assert!(many <= few * 11 && many < 100_000 * 400, "{few} bytes for 10,000 rows, {many} for 100,000");
+    assert_eq!(rows.get(99_999).unwrap().as_deref(), Some(&[99_999; 4][..]));
+    is_clean(&region);
+}
+
+#[test]
+fn what_is_free_again_keeps_its_storage() {
+    use std::os::unix::fs::MetadataExt;
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let texts: SharedVec<String> = region.object("texts").unwrap();
+    let mut largest = 0;
+    for round in 0..3 {
+        texts.extend((0..500).map(|number| "x".repeat(number * 100))).unwrap();
+        texts.push("x".repeat(9 << 20)).unwrap();
+        let blocks = || std::fs::metadata(temporary.region()).unwrap().blocks();
+        largest = largest.max(blocks());
+        match round {
+            0 => texts.clear().unwrap(),
+            1 => texts.truncate(3).unwrap(),
+            _ => region.remove_object("texts").unwrap(),
+        }
+        if round < 2 {
+            texts.shrink_to_fit().unwrap();
+        }
+        is_clean(&region);
+        assert!(blocks() >= largest, "{} of {largest} blocks are left", blocks());
+    }
+}
+
+#[test]
 fn pushing_a_million_items_in_a_guard_logs_a_few_words() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
