@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use crate::sys::atomic::Ordering;
 use std::time::Duration;
 
 use super::attachment::Attachment;

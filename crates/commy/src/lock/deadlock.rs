@@ -2,7 +2,7 @@
 //! that is being drained to the lanes that read the object.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sys::atomic::{AtomicU32, Ordering};
 
 use super::readers::readers_of;
 use super::word::OWNER;

@@ -15,7 +15,7 @@ use crate::process::Actor;
 use crate::region::layout::*;
 use crate::{Error, Result};
 use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 
 /// A Raze payload: the raw header as it was, then what each slot owns (`owned`). It is complete: the object itself may be
 /// removed by somebody meanwhile.

@@ -14,7 +14,7 @@ mod moves;
 
 use std::marker::PhantomData;
 use std::num::NonZeroU16;
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 
 use super::bytes::{Content, lend};
 use super::hash::hash_bytes;

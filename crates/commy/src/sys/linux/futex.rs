@@ -5,7 +5,7 @@
 //! them, so a wake meant for a lock's waiter is not spent on somebody who waits for a change.
 
 use std::ptr;
-use std::sync::atomic::AtomicU32;
+use crate::sys::atomic::AtomicU32;
 use std::time::Duration;
 
 use super::clock::monotonic_ns;
