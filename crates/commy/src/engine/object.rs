@@ -1,9 +1,9 @@
 //! One object as a handle sees it: optimistic reads, read locks, write locks, one-operation changes.
 
+use crate::sys::atomic::{Ordering, fence};
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use crate::sys::atomic::{Ordering, fence};
 use std::time::Instant;
 
 use super::attachment::Attachment;

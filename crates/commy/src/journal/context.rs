@@ -13,8 +13,8 @@
 //! idle       state = 0
 //! ```
 
-use std::ptr::NonNull;
 use crate::sys::atomic::{AtomicU64, Ordering, compiler_fence, fence};
+use std::ptr::NonNull;
 
 use super::log::{Chunk, ChunkHead, HEAD_SIZE, Kind, Log, head_word};
 use super::recover::object_at;

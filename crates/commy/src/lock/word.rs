@@ -4,10 +4,10 @@
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 
+use crate::crash::{crash_point, is_variant};
 use crate::process::{Actor, slot_name};
 use crate::region::Space;
 use crate::region::layout::*;
-use crate::crash::{crash_point, is_variant};
 use crate::{error::Holder, sys};
 
 pub(crate) const OWNER: u32 = (1 << 16) - 1;

@@ -3,9 +3,9 @@
 //! Invariant R1: an address handed out lies inside the mapping and before `committed_end`, and stays valid as long
 //! as the `Space` lives (the mapping never moves, the file is never truncated).
 
+use crate::sys::atomic::{AtomicU64, Ordering};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use crate::sys::atomic::{AtomicU64, Ordering};
 
 use super::Geometry;
 use super::layout::*;

@@ -12,8 +12,7 @@ use crate::sys::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sys::model::{self, Variant};
 
 /// As the library's: a sleep beside an owner is short, the other one 10 ms, which no model lets end.
-const PAUSE: lock::Pause =
-    lock::Pause { owned: Duration::from_micros(150), free: Duration::from_millis(10) };
+const PAUSE: lock::Pause = lock::Pause { owned: Duration::from_micros(150), free: Duration::from_millis(10) };
 
 impl Stage {
     /// Waits until the value is not 0.
@@ -43,7 +42,8 @@ fn two_waiters(name: &str, preemptions: usize, times_out: Duration, variants: &'
     });
 }
 
-/// One waits; one changes nothing, and one makes it true.
+/// One waits; one changes nothing, and one makes it true. Who announces itself beside the one that changes nothing does
+/// not look then, and nobody wakes it: the protocol rests on the end of that sleep.
 fn two_committers(name: &str, times_out: Duration, variants: &'static [Variant]) {
     check(name, 2, 4, times_out, Tracked::Object, variants, |stage: Stage| {
         let waiter = spawn(move || assert_eq!(stage.wait(1), 7));
@@ -62,13 +62,13 @@ fn model_two_waiters_hear_of_a_change() {
 
 #[test]
 fn model_who_changes_nothing_takes_no_wake() {
-    two_committers("a change and none", NEVER, &[]);
+    two_committers("a change and none", SHORT, &[]);
 }
 
 /// By the release of x86-64: only the sleep beside an owner ends by itself.
 #[test]
 fn model_a_change_is_heard_of_though_the_flags_are_looked_at_early() {
-    two_waiters("early look, two change waiters", 2, SHORT, &[Variant::EarlyLook]);
+    two_waiters("early look, two change waiters", 1, SHORT, &[Variant::EarlyLook]);
     two_committers("early look, a change and none", SHORT, &[Variant::EarlyLook]);
 }
 
@@ -88,7 +88,7 @@ fn model_canary_a_sleep_beside_an_owner() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn model_canary_a_change_counted_after_the_wake() {
-    two_waiters("canary: counts late", 2, NEVER, &[Variant::CountsLate]);
+    two_waiters("canary: counts late", 4, NEVER, &[Variant::CountsLate]);
 }
 
 /// Between the commit and the end of the wake.

@@ -15,8 +15,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::linux::{self, File};
-pub(crate) use futex::{futex_wait, futex_wake};
 use futex::Sleepers;
+pub(crate) use futex::{futex_wait, futex_wake};
 use words::{AtomicU32, AtomicU64};
 
 /// What a model changes about the code: one of the mistakes that it must notice, or the release of x86-64.
@@ -154,7 +154,7 @@ impl ByteLock {
     pub(crate) fn try_hold(file: &File, offset: u64) -> io::Result<Option<ByteLock>> {
         use loom::sync::atomic::Ordering::AcqRel;
         match byte(offset) {
-            Some(byte) => Ok((byte.swap(1, AcqRel) == 0).then_some(ByteLock::Model { offset })),
+            Some(byte) => Ok((byte.swap(1, AcqRel) == 0).then(|| ByteLock::Model { offset })),
             None => Ok(linux::ByteLock::try_hold(file, offset)?.map(|_lock| ByteLock::Real { _lock })),
         }
     }
