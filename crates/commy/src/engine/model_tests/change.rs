@@ -57,7 +57,7 @@ fn two_committers(name: &str, times_out: Duration, variants: &'static [Variant])
 
 #[test]
 fn model_two_waiters_hear_of_a_change() {
-    two_waiters("two change waiters", 2, NEVER, &[]);
+    two_waiters("two change waiters", 4, NEVER, &[]);
 }
 
 #[test]

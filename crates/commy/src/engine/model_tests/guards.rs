@@ -10,7 +10,7 @@ use crate::sys::model::Variant;
 
 /// Two writers, and a reader that copies without a lock.
 fn optimistic(name: &str, variants: &'static [Variant]) {
-    check(name, 3, 4, NEVER, Tracked::Object, variants, move |stage: Stage| {
+    check(name, 5, 4, NEVER, Tracked::Object, variants, move |stage: Stage| {
         let writers = [1, 2].map(|id| spawn(move || stage.write(id, id as u64)));
         let raw = &stage.header.raw;
         let mut last = 0;
@@ -67,7 +67,7 @@ fn guarded(name: &str, preemptions: usize, variants: &'static [Variant]) {
 
 #[test]
 fn model_a_writer_waits_for_readers_and_is_woken_by_the_last() {
-    guarded("two guards and a writer", 2, &[]);
+    guarded("two guards and a writer", 4, &[]);
 }
 
 #[test]
