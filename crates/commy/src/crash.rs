@@ -11,9 +11,23 @@ macro_rules! crash_point {
     ($name:literal) => {
         #[cfg(feature = "crash-points")]
         $crate::crash::reached($name);
+        #[cfg(loom)]
+        $crate::sys::model::reached($name);
     };
 }
 pub(crate) use crash_point;
+
+/// Is the code to be a variant of itself, in a model that must notice? Nowhere but in a build for the model checker.
+macro_rules! is_variant {
+    ($name:ident) => {{
+        #[cfg(loom)]
+        let is = $crate::sys::model::is($crate::sys::model::Variant::$name);
+        #[cfg(not(loom))]
+        let is = false;
+        is
+    }};
+}
+pub(crate) use is_variant;
 
 #[cfg(feature = "crash-points")]
 mod armed {

@@ -1,7 +1,7 @@
 //! A process's share in one region: mapping, slot, lanes, the background thread.
 
+use crate::sys::atomic::{AtomicU64, Ordering};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 

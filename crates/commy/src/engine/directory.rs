@@ -1,7 +1,7 @@
 //! Named objects. The directory is an ordinary object: a table from names to header offsets, under an ordinary lock.
 
+use crate::sys::atomic::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::attachment::Attachment;
 use super::object::{Object, Operation, enter, read_descriptor, retire};

@@ -1,7 +1,7 @@
 //! Making the heap stand still, for `check()` and snapshots: contexts that have just taken their first lock wait,
 //! contexts under way finish.
 
-use std::sync::atomic::Ordering;
+use crate::sys::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::attachment::Attachment;

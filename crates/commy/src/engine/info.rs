@@ -1,8 +1,8 @@
 //! What one may want to know about a region without knowing its types.
 
+use crate::sys::atomic::Ordering;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::attachment::Attachment;

@@ -5,6 +5,8 @@ pub(crate) mod check;
 mod directory;
 mod freeze;
 mod info;
+#[cfg(all(test, loom))]
+mod model_tests;
 mod object;
 mod options;
 mod probe;

@@ -1,9 +1,9 @@
 //! One object as a handle sees it: optimistic reads, read locks, write locks, one-operation changes.
 
+use crate::sys::atomic::{Ordering, fence};
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 use std::time::Instant;
 
 use super::attachment::Attachment;
@@ -58,7 +58,12 @@ pub(crate) struct Attempt<'a> {
     before: u64,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    #[inline(always)]
+    pub(super) fn begin(header: &'a ObjectHeader) -> Attempt<'a> {
+        Attempt { header, before: header.version.load(Ordering::Acquire) }
+    }
+
     /// The object's version as the try found it; odd: it is being written.
     #[inline(always)]
     pub(crate) fn version(&self) -> u64 {
@@ -111,8 +116,7 @@ impl Object {
     /// Begins an optimistic try; whether the object is stable and still the handle's is the caller's to know.
     #[inline(always)]
     pub(crate) fn attempt(&self) -> Attempt<'_> {
-        let header = self.header();
-        Attempt { header, before: header.version.load(Ordering::Acquire) }
+        Attempt::begin(self.header())
     }
 
     /// One optimistic try of the usual case; `None`: anything else, ask [`peek`](Self::peek). Small results stay in
@@ -120,11 +124,10 @@ impl Object {
     #[inline(always)]
     pub(crate) fn glance<R>(&self, copy: impl FnOnce(&Attempt, &RawHeader) -> Option<R>) -> Option<R> {
         let header = self.header();
-        let before = header.version.load(Ordering::Acquire);
-        if !is_stable(before) || header.generation.load(Ordering::Relaxed) != self.generation {
+        let attempt = Attempt::begin(header);
+        if !is_stable(attempt.before) || header.generation.load(Ordering::Relaxed) != self.generation {
             return None;
         }
-        let attempt = Attempt { header, before };
         let result = copy(&attempt, &header.raw)?;
         attempt.holds().then_some(result)
     }
@@ -142,11 +145,10 @@ impl Object {
     #[inline(always)]
     fn try_peek<R>(&self, copy: &mut impl FnMut(&Attempt, &RawHeader) -> Option<Result<R>>) -> Option<Result<R>> {
         let header = self.header();
-        let before = header.version.load(Ordering::Acquire);
-        if !is_stable(before) {
+        let attempt = Attempt::begin(header);
+        if !is_stable(attempt.before) {
             return None;
         }
-        let attempt = Attempt { header, before };
         let result = match self.check_generation() {
             Ok(()) => copy(&attempt, &header.raw)?,
             Err(error) => Err(error),

@@ -1,7 +1,7 @@
 //! Stage 2 of recovery and everything else that may come later: blocks of the dead, their anonymous objects, their
 //! slots; and the background thread that sees to it.
 
-use std::sync::atomic::{Ordering, fence};
+use crate::sys::atomic::{Ordering, fence};
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::attachment::Attachment;

@@ -66,21 +66,12 @@ impl Object {
         ready: &mut impl FnMut() -> Result<Option<R>>,
     ) -> Result<Option<R>> {
         let header = self.header();
-        let (announced, pause) = match self.space().writable {
-            true => (lock::announce(header), RECHECK),
-            false => (lock::overhear(header), OVERHEAR),
-        };
-        let pause = if announced.owned {
-            journal::help(self.attachment().lane()?.actor, header)?;
-            if start.elapsed() < Duration::from_millis(100) { OWNED_EARLY } else { OWNED_LATE }
-        } else {
-            if let Some(answer) = ready()? {
-                return Ok(Some(answer));
-            }
-            pause
-        };
-        lock::sleep_until_change(header, &announced, pause.min(left));
-        ready()
+        let owned = if start.elapsed() < Duration::from_millis(100) { OWNED_EARLY } else { OWNED_LATE };
+        let writable = self.space().writable;
+        let free = if writable { RECHECK } else { OVERHEAR };
+        let pause = lock::Pause { owned: owned.min(left), free: free.min(left) };
+        let help = || journal::help(self.attachment().lane()?.actor, header);
+        lock::look_and_sleep(header, writable, &pause, help, ready)
     }
 
     /// The object's version: even, and higher after each change.

@@ -7,8 +7,8 @@ use super::span::Span;
 use crate::journal::{Inner, RUN_CLASS, link_offset};
 use crate::process::{Actor, LaneState, claim_free, release_lane};
 use crate::region::layout::*;
+use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::{Error, Result};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Fills the lane's list of `class` (a block class, list empty) with a batch.

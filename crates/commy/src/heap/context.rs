@@ -5,8 +5,8 @@ use super::cache::{refill, refill_run, trim};
 use super::class::{class_for, rounded};
 use crate::journal::{Context, HEAD_SIZE, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
+use crate::sys::atomic::AtomicU64;
 use crate::{Error, Result};
-use std::sync::atomic::AtomicU64;
 
 /// Longest payload of one Save record; longer stretches become several.
 const SAVE_PIECE: u64 = 1024;

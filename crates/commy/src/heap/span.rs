@@ -1,6 +1,6 @@
 //! Spans: blocks of one class. A span's header is the `b` words of its first four page map entries.
 
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 
 use super::class::{batch, block_size, is_type_stable, span_pages};
 use super::page_kind::SPAN;

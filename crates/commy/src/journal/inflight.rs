@@ -1,7 +1,7 @@
 //! The in-flight word: {block/16:48 | class:7 | context:5 | operation:4}. Set before and cleared after each step that
 //! moves a list of the lane, so that whoever adopts the lane can tell whether the step happened.
 
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 
 use super::log::{CHUNK_HEAD, CHUNK_SIZE, Chunk, ChunkHead, HEAD_SIZE, Kind, Log};
 use super::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, Phase, SPILL_CLASS};

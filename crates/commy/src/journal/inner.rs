@@ -9,7 +9,7 @@
 //! release    word -= lane; intent = 0
 //! ```
 
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::recover::acquire;

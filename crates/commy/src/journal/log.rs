@@ -6,7 +6,7 @@
 //! chunk:  0 next   8 prev   16 base   24 prev_used   32.. records
 //! ```
 
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 
 use crate::process::Actor;
 use crate::region::layout::*;

@@ -1,7 +1,7 @@
 //! Stage 1 of recovery: what a waiter does for a dead lane before it goes on. Takes no lock, is bounded by the lane's
 //! logs, and may itself be killed anywhere: the recoverer is then just the dead owner of the lane.
 
-use std::sync::atomic::AtomicU32;
+use crate::sys::atomic::AtomicU32;
 
 use super::OBJECT_CLASS;
 use super::context::{Phase, close_and_release, wake_all, wake_everybody};

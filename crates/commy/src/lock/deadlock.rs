@@ -1,8 +1,8 @@
 //! Does somebody we wait for wait for us? A walk over `waiting_for` edges: from a word to its owner, and from a word
 //! that is being drained to the lanes that read the object.
 
+use crate::sys::atomic::{AtomicU32, Ordering};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::readers::readers_of;
 use super::word::OWNER;

@@ -8,7 +8,7 @@ mod version;
 mod wait;
 mod word;
 
-pub(crate) use change::{announce, overhear, probe, sleep_until_change};
+pub(crate) use change::{Pause, look_and_sleep, probe};
 pub(crate) use pauses::Pauses;
 pub(crate) use readers::{Published, clear_line, drain, own_reads, publish, publish_again, unpublish};
 pub(crate) use version::{close_version, is_stable, open_version};

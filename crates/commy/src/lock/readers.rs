@@ -2,10 +2,11 @@
 //! Invariant L2: a cell is set only under the object's word and never moves while its count is not 0; so a writer
 //! that has the word sees every reader that may still be inside.
 
-use std::sync::atomic::Ordering;
+use crate::sys::atomic::Ordering;
 
 use super::wait::{Blocked, Waiting};
 use super::word::{DRAIN, lock_class};
+use crate::crash::is_variant;
 use crate::process::{Actor, LaneState, is_dead};
 use crate::region::layout::*;
 use crate::{Error, sys};
@@ -103,7 +104,7 @@ pub(crate) fn drain(
     own_reads: u64,
     waiting: &mut Waiting,
 ) -> Result<(), Blocked> {
-    if header.hint.load(Ordering::SeqCst) == 0 {
+    if header.hint.load(Ordering::SeqCst) == 0 || is_variant!(DrainsNobody) {
         return Ok(());
     }
     drain_slow(actor, header, own_reads, waiting)

@@ -1,14 +1,15 @@
 //! Waiting for a word: spin, sleep, look at the owner's life, reserve. Policy of the slow path; nothing here is on an
 //! uncontended one.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use crate::sys::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::deadlock;
 use super::pauses::Pauses;
 use super::word::{ONE_READER, OWNER, READERS, RESERVED, WAITERS, holder, lock_class};
 use crate::process::{Actor, LaneState, is_dead};
 use crate::region::layout::*;
+use crate::sys::Instant;
 use crate::{Error, sys};
 
 /// Why the word could not be had.
@@ -31,8 +32,8 @@ const PROBE_YOUNG: Duration = Duration::from_micros(150);
 const PROBE_LATER: Duration = Duration::from_micros(300);
 const PROBE_OLD: Duration = Duration::from_millis(1);
 const DEADLOCK_AFTER: Duration = Duration::from_millis(50);
-/// Processor hints before the first sleep.
-const HINTS: u32 = 100;
+/// Processor hints before the first sleep (a model checker would go through each of them).
+const HINTS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// One wait, from the first failed try to success or failure, across recoveries.
 pub(crate) struct Waiting {
@@ -67,6 +68,12 @@ impl Waiting {
     /// would go from sleeper to sleeper.
     pub(crate) const fn reader() -> Waiting {
         Waiting { reader: true, ..Waiting::new() }
+    }
+
+    /// A writer that has waited for long already.
+    #[cfg(all(test, loom))]
+    pub(crate) fn aged() -> Waiting {
+        Waiting { started: Some(Instant::long_ago()), ..Waiting::new() }
     }
 
     /// Has it waited long enough to reserve the word?

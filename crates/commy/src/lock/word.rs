@@ -2,12 +2,13 @@
 //! Invariant L1: only the lane that the word names takes its name out, and touches no other bit with it; those are set
 //! and cleared one by one, so none is lost at a release.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sys::atomic::{AtomicU32, Ordering};
 
+use crate::crash::{crash_point, is_variant};
 use crate::process::{Actor, slot_name};
 use crate::region::Space;
 use crate::region::layout::*;
-use crate::{crash::crash_point, error::Holder, sys};
+use crate::{error::Holder, sys};
 
 pub(crate) const OWNER: u32 = (1 << 16) - 1;
 /// Somebody sleeps until the word is free.
@@ -47,7 +48,8 @@ pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {
 /// As `try_lock`, keeping the flags in the word.
 #[cold]
 fn try_lock_flagged(word: &AtomicU32, lock_id: u32, seen: u32) -> bool {
-    seen & (OWNER | RESERVED | READERS) == 0
+    let claims = if is_variant!(IgnoresClaims) { 0 } else { RESERVED | READERS };
+    seen & (OWNER | claims) == 0
         && word.compare_exchange(seen, seen | lock_id, Ordering::SeqCst, Ordering::Relaxed).is_ok()
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn release(word: &AtomicU32, lock_id: u32) -> u32 {
     flags
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
 #[inline(always)]
 fn clear_owner(word: &AtomicU32, _lock_id: u32) -> u32 {
     let flags: u32;
@@ -83,15 +85,21 @@ fn clear_owner(word: &AtomicU32, _lock_id: u32) -> u32 {
     flags << 16
 }
 
-#[cfg(any(not(target_arch = "x86_64"), miri))]
+#[cfg(any(not(target_arch = "x86_64"), miri, loom))]
 #[inline(always)]
 fn clear_owner(word: &AtomicU32, lock_id: u32) -> u32 {
+    if is_variant!(EarlyLook) {
+        // As by the plain store of x86-64, at its worst: the flags are read before anybody sees the word free.
+        let flags = word.load(Ordering::Relaxed) & !OWNER;
+        word.fetch_and(!OWNER, Ordering::Release);
+        return flags;
+    }
     word.fetch_sub(lock_id, Ordering::SeqCst) & !OWNER
 }
 
 /// The owner in the word. A load of the very half that `release` stores: a wider one would have to wait until the store
 /// is in the cache.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
 #[inline(always)]
 pub(crate) fn owner_of(word: &AtomicU32) -> u32 {
     let owner: u32;
@@ -106,7 +114,7 @@ pub(crate) fn owner_of(word: &AtomicU32) -> u32 {
     owner
 }
 
-#[cfg(any(not(target_arch = "x86_64"), miri))]
+#[cfg(any(not(target_arch = "x86_64"), miri, loom))]
 #[inline(always)]
 pub(crate) fn owner_of(word: &AtomicU32) -> u32 {
     word.load(Ordering::Relaxed) & OWNER
@@ -118,6 +126,9 @@ fn wake(word: &AtomicU32, before: u32) {
     if before & WAITERS != 0 {
         // Whoever sleeps on and is not woken here sets the bit again when the woken one takes the word.
         word.fetch_and(!WAITERS, Ordering::SeqCst);
+        if is_variant!(WakesNobody) {
+            return;
+        }
         match before & (RESERVED | READERS) {
             0 => sys::futex_wake(word, 1, lock_class::LOCK | lock_class::AGED),
             _ => sys::futex_wake(word, i32::MAX, lock_class::AGED),

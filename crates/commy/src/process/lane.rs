@@ -1,10 +1,10 @@
 //! Lanes: one for each thread that writes. Invariant P2: all words of a lane but `owner` are stored to only by the
 //! thread that its owner word names, be it the lane's own or a recoverer that adopted it.
 
-use std::sync::atomic::Ordering;
+use crate::sys::atomic::Ordering;
 
 use super::{Identity, is_dead};
-use crate::crash::crash_point;
+use crate::crash::{crash_point, is_variant};
 use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Result};
@@ -132,7 +132,8 @@ pub(crate) fn adopt<'a>(space: &'a Space, me: Identity, id: u32, owner: u64) -> 
     let state = if LaneState::of(owner) == LaneState::Salvage { LaneState::Salvage } else { LaneState::Recovering };
     let ours = pack::owner(me.slot, me.incarnation, state as u64);
     crash_point!("adopt: found dead");
-    let won = actor.lane.owner.compare_exchange(owner, ours, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    let expected = if is_variant!(AdoptsAnyone) { actor.lane.owner.peek() } else { owner };
+    let won = actor.lane.owner.compare_exchange(expected, ours, Ordering::AcqRel, Ordering::Relaxed).is_ok();
     crash_point!("adopt: owner word taken");
     Ok(won.then_some(actor))
 }

@@ -1,7 +1,7 @@
 //! The dead predicate. It must never be true for a process that can still execute an instruction; that it is false
 //! for a dead one for a while costs only time.
 
-use std::sync::atomic::Ordering;
+use crate::sys::atomic::Ordering;
 
 use super::{Identity, SlotState, slot_byte};
 use crate::Result;

@@ -1,11 +1,11 @@
 //! Process slots. Invariant P1: a slot's state is `claimed` only between the moments at which its byte was taken and
 //! will be let go; whoever finds it claimed with a free byte has found a dead process.
 
-use std::sync::atomic::Ordering;
+use crate::sys::atomic::Ordering;
 use std::time::Duration;
 
 use super::Identity;
-use crate::crash::crash_point;
+use crate::crash::{crash_point, is_variant};
 use crate::region::Space;
 use crate::region::layout::*;
 use crate::sys::{self, ByteLock, ProcessIdentity};
@@ -53,6 +53,11 @@ impl SlotClaim {
 
     /// Frees the slot: first the state, then (by dropping the claim) the byte.
     pub(crate) fn release(self, space: &Space) {
+        if is_variant!(ByteFirst) {
+            let SlotClaim { index, incarnation, _byte } = self;
+            drop(_byte);
+            return space.slot(index).state.store(incarnation << 8, Ordering::Release);
+        }
         space.slot(self.index).state.store(self.incarnation << 8, Ordering::Release);
         crash_point!("slot: state free, byte still held");
     }

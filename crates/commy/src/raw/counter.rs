@@ -12,7 +12,7 @@
 //! written by the same thread for another counter, which comes after it. Segments of a removed counter are used again as
 //! they are: a cell with another tag is 0.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sys::atomic::{AtomicU64, Ordering};
 
 use crate::crash::crash_point;
 use crate::heap::{block_size, page_kind, span_pages};

@@ -13,9 +13,9 @@ use crate::heap::{block_size, class_for, trim};
 use crate::journal::{self, Context, HEAD_SIZE, Inner, Kind, Log, Phase, RUN_CLASS, Record, SPILL_CLASS};
 use crate::process::Actor;
 use crate::region::layout::*;
+use crate::sys::atomic::AtomicU64;
 use crate::{Error, Result};
 use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
 
 /// A Raze payload: the raw header as it was, then what each slot owns (`owned`). It is complete: the object itself may be
 /// removed by somebody meanwhile.

@@ -1,7 +1,7 @@
 //! Gauges: a vector of contributions {process, value}, one for each process that has made one. What a dead process
 //! contributed counts no more; its place serves the next one.
 
-use std::sync::atomic::Ordering;
+use crate::sys::atomic::Ordering;
 
 use std::collections::BTreeMap;
 

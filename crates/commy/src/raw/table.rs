@@ -12,9 +12,9 @@
 
 mod moves;
 
+use crate::sys::atomic::AtomicU64;
 use std::marker::PhantomData;
 use std::num::NonZeroU16;
-use std::sync::atomic::AtomicU64;
 
 use super::bytes::{Content, lend};
 use super::hash::hash_bytes;

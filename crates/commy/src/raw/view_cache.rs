@@ -7,7 +7,7 @@
 //! generation was the handle's. They change under `installing` only, and only to what a later version says: a reader who
 //! sees some of them of another version sees that the object's version has moved, too.
 
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+use crate::sys::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
 use super::table::{EMPTY, TABLE_GROUP, TableView};
 

@@ -1,7 +1,7 @@
 //! Creating and opening the file, up to a mapped [`Space`].
 
+use crate::sys::atomic::Ordering;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use super::layout::*;
 use super::{Geometry, Space};

@@ -2,7 +2,7 @@
 //!
 //! The structures consist of atomics, so a `&` to one of them is sound while other processes write it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 pub(crate) const MAGIC: [u8; 8] = *b"\x89COMMY\r\n";
 pub(crate) const FORMAT_VERSION: u32 = 1;

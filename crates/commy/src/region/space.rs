@@ -3,13 +3,15 @@
 //! Invariant R1: an address handed out lies inside the mapping and before `committed_end`, and stays valid as long
 //! as the `Space` lives (the mapping never moves, the file is never truncated).
 
+use crate::sys::atomic::{AtomicU64, Ordering};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Geometry;
 use super::layout::*;
 use crate::crash::crash_point;
+#[cfg(loom)]
+use crate::sys;
 use crate::sys::{File, Mapping};
 use crate::{Error, Result};
 
@@ -25,7 +27,7 @@ unsafe impl Persisted for RawHeader {}
 // SAFETY: as above.
 unsafe impl Persisted for AtomicU64 {}
 // SAFETY: as above.
-unsafe impl Persisted for std::sync::atomic::AtomicU32 {}
+unsafe impl Persisted for crate::sys::atomic::AtomicU32 {}
 
 /// A mapped region.
 #[doc(hidden)]
@@ -87,6 +89,14 @@ impl Space {
                 });
             }
             *file = fresh;
+        }
+        #[cfg(loom)]
+        if sys::model::is_running() {
+            // Its threads take turns on one thread of the system, which must not meet its own mutex.
+            let kept: *const File = &raw const *file;
+            drop(file);
+            // SAFETY: no model replaces the file, which stays where it is as long as the space.
+            return f(unsafe { &*kept }).map_err(|source| Error::io(&self.path, source));
         }
         f(&file).map_err(|source| Error::io(&self.path, source))
     }

@@ -4,7 +4,7 @@ use super::Checker;
 use super::map::{Use, size_of_class};
 use crate::journal::{CHUNK_HEAD, CHUNK_SIZE, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 
 /// Counts of lists stop here.
 const SATURATED: u64 = (1 << 20) - 1;

@@ -18,8 +18,8 @@ mod tree;
 
 pub use report::{Finding, Report};
 
+use crate::sys::atomic::AtomicU64;
 use std::fmt::Arguments;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crate::journal::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, RUN_CLASS};

@@ -1,7 +1,7 @@
 //! Taking a detached tree apart after the commit, in steps that a kill leaves whole or absent. A node's count says how
 //! many of its children are left; so whoever comes next finds the way by itself: always to the last child.
 
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 
 use super::layout::HEAD;
 use super::{MAX_LEVELS, TreeLayout, damaged};

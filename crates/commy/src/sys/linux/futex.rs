@@ -4,8 +4,8 @@
 //! also through a read-only mapping. Sleepers name a *class* (a set of bits) and only wakes with a common bit reach
 //! them, so a wake meant for a lock's waiter is not spent on somebody who waits for a change.
 
+use crate::sys::atomic::AtomicU32;
 use std::ptr;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use super::clock::monotonic_ns;

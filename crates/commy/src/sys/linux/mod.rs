@@ -41,6 +41,8 @@ pub(crate) use clock::{boot_id, monotonic_ns, random_u64};
 pub(crate) use file::{File, FileIdentity};
 pub(crate) use file_system::{FileSystemKind, volatile_directory};
 pub(crate) use fork::{fork_epoch, install_fork_hooks};
+#[cfg(loom)]
+pub(crate) use futex::WaitResult;
 pub(crate) use futex::{futex_wait, futex_wake};
 pub(crate) use identity::{ProcessIdentity, current_thread_id, process_name, thread_is_gone};
 pub(crate) use mapping::Mapping;

@@ -3,7 +3,7 @@
 mod damage;
 mod random;
 
-use std::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::check;

@@ -1,0 +1,71 @@
+//! A reader without a lock sees no half of a change; a reader under a guard sees no change at all.
+
+use loom::thread::spawn;
+
+use super::{NEVER, Stage, Tracked, check};
+use crate::engine::Attempt;
+use crate::lock::{self, Waiting, is_stable};
+use crate::sys::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sys::model::Variant;
+
+/// Two writers, and a reader that copies without a lock.
+fn optimistic(name: &str, variants: &'static [Variant]) {
+    check(name, 5, 4, NEVER, Tracked::Object, variants, move |stage: Stage| {
+        let writers = [1, 2].map(|id| spawn(move || stage.write(id, id as u64)));
+        let raw = &stage.header.raw;
+        let mut last = 0;
+        for _ in 0..2 {
+            let attempt = Attempt::begin(stage.header);
+            let copy = (raw.aux0.load(Relaxed), raw.aux1.load(Relaxed));
+            if is_stable(attempt.version()) && attempt.holds() {
+                assert_eq!(copy.0, copy.1, "torn read");
+                assert!(attempt.version() >= last, "the version only grows");
+                assert_eq!(attempt.version() == 0, copy.0 == 0, "torn read");
+                last = attempt.version();
+            }
+        }
+        writers.into_iter().for_each(|writer| writer.join().expect("a thread"));
+        stage.assert_at_rest();
+        assert!(stage.header.version.load(SeqCst) == 4 || !variants.is_empty());
+    });
+}
+
+#[test]
+fn model_a_reader_without_a_lock_sees_no_half_of_a_change() {
+    optimistic("optimistic reader", &[]);
+}
+
+/// Readers with guards, and a writer that waits for them.
+fn guarded(name: &str, preemptions: usize, variants: &'static [Variant]) {
+    check(name, preemptions, 4, NEVER, Tracked::Object, variants, |stage: Stage| {
+        let writer = spawn(move || stage.write(1, 7));
+        let read = move |id: usize| {
+            let (actor, raw) = (stage.actors[id], &stage.header.raw);
+            stage.lock(id, Waiting::reader());
+            let published = lock::publish(actor, stage.header).expect("a free cell");
+            stage.unlock(id);
+            let first = raw.aux0.load(Relaxed);
+            let second = raw.aux1.load(Relaxed);
+            assert!(first == second && raw.aux0.load(Relaxed) == first, "a change under a read guard");
+            assert!(is_stable(stage.header.version.load(Relaxed)), "a change under a read guard");
+            lock::unpublish(actor, stage.header, published);
+        };
+        let reader = spawn(move || read(2));
+        read(0);
+        reader.join().expect("a thread");
+        writer.join().expect("a thread");
+        stage.assert_at_rest();
+        assert_eq!(stage.header.raw.aux0.load(SeqCst), 7);
+    });
+}
+
+#[test]
+fn model_a_writer_waits_for_readers_and_is_woken_by_the_last() {
+    guarded("two guards and a writer", 2, &[]);
+}
+
+#[test]
+#[should_panic(expected = "a change under a read guard")]
+fn model_canary_a_writer_that_does_not_wait_for_readers() {
+    guarded("canary: drains nobody", 4, &[Variant::DrainsNobody]);
+}
