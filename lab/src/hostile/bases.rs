@@ -22,40 +22,43 @@ const DEATHS: usize = 80;
 pub struct Base {
     pub name: String,
     pub bytes: Vec<u8>,
+    /// Its runs of pages with something in them.
+    stretches: Vec<(usize, usize)>,
 }
 
 impl Base {
     fn read(path: &Path, name: &str) -> io::Result<Base> {
         let mut bytes = Vec::new();
         File::open(path)?.read_to_end(&mut bytes)?;
-        Ok(Base { name: name.into(), bytes })
+        let stretches = stretches(&bytes);
+        Ok(Base { name: name.into(), bytes, stretches })
     }
 
     /// Writes it to an empty file; pages of zeros stay holes.
     pub fn write(&self, file: &File) -> io::Result<()> {
         file.set_len(0)?;
         file.set_len(self.bytes.len() as u64)?;
-        for (from, to) in self.stretches() {
-            file.write_all_at(&self.bytes[from..to], from as u64)?;
+        for (from, to) in &self.stretches {
+            file.write_all_at(&self.bytes[*from..*to], *from as u64)?;
         }
         Ok(())
     }
+}
 
-    /// Its runs of pages with something in them.
-    pub fn stretches(&self) -> Vec<(usize, usize)> {
-        let mut stretches: Vec<(usize, usize)> = Vec::new();
-        for (number, page) in self.bytes.chunks(4096).enumerate() {
-            if page.iter().all(|byte| *byte == 0) {
-                continue;
-            }
-            let (from, to) = (number * 4096, number * 4096 + page.len());
-            match stretches.last_mut() {
-                Some(last) if last.1 == from => last.1 = to,
-                _ => stretches.push((from, to)),
-            }
+/// The runs of pages with something in them.
+fn stretches(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let mut stretches: Vec<(usize, usize)> = Vec::new();
+    for (number, page) in bytes.chunks(4096).enumerate() {
+        if page.iter().all(|byte| *byte == 0) {
+            continue;
         }
-        stretches
+        let (from, to) = (number * 4096, number * 4096 + page.len());
+        match stretches.last_mut() {
+            Some(last) if last.1 == from => last.1 = to,
+            _ => stretches.push((from, to)),
+        }
     }
+    stretches
 }
 
 /// Those of a directory, in the order of their names.

@@ -65,6 +65,7 @@ pub fn exercise(region: &Region, writable: bool) {
     PARTS.iter().for_each(|part| part(region));
     if writable {
         finish(region);
+        let _ = region.check().map(|report| report.to_string());
     }
 }
 
@@ -290,5 +291,4 @@ pub fn finish(region: &Region) {
     {
         let _ = region.remove_object(name);
     }
-    let _ = region.check().map(|report| report.to_string());
 }
