@@ -15,13 +15,31 @@ const CI: &[&[&str]] = &[
 /// The laboratory, on the library as it is built for users: without the named points of the tests.
 const LABORATORY: &[&str] = &["run", "--release", "-q", "-p", "commy-lab", "--"];
 
+/// Compiled by the nightly compiler so that each access of memory is looked at.
+const SANITIZED: &[&str] = &[
+    "+nightly",
+    "run",
+    "--release",
+    "--target",
+    "x86_64-unknown-linux-gnu",
+    "--target-dir",
+    "target/asan",
+    "-p",
+    "commy-lab",
+    "--",
+    "hostile",
+    "--limit-ms",
+    "10000",
+];
+
 const USAGE: &str = "usage: cargo xtask ci
-       cargo xtask crash instructions|storm|hostile [--help | options]";
+       cargo xtask crash instructions|storm|hostile|asan [--help | options]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => CI.iter().try_for_each(|arguments| cargo(arguments)),
+        ["crash", "asan", ref rest @ ..] => sanitized(rest),
         ["crash", ref part @ ..] if !part.is_empty() => cargo(&[LABORATORY, part].concat()),
         _ => Err(USAGE.to_string()),
     };
@@ -34,12 +52,32 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one cargo command at the root of the workspace.
+/// Damaged files under the address sanitizer, if there is a compiler that has it.
+fn sanitized(arguments: &[&str]) -> Result<(), String> {
+    let has_nightly = Command::new("cargo").args(["+nightly", "--version"]).env_remove("RUSTUP_TOOLCHAIN").output();
+    if !has_nightly.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: the address sanitizer needs a nightly toolchain (`rustup toolchain install nightly`)");
+        return Ok(());
+    }
+    let mut command = Command::new("cargo");
+    command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    command.env("RUSTFLAGS", "-Zsanitizer=address");
+    // A piece of memory that cannot be had is an answer, not an end.
+    command.env("ASAN_OPTIONS", "allocator_may_return_null=1:detect_leaks=0");
+    run(command, &[SANITIZED, arguments].concat())
+}
+
+/// Runs one cargo command.
 fn cargo(arguments: &[&str]) -> Result<(), String> {
+    run(Command::new(env!("CARGO")), arguments)
+}
+
+/// Runs a command at the root of the workspace.
+fn run(mut command: Command, arguments: &[&str]) -> Result<(), String> {
     let line = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {line}");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let status = Command::new(env!("CARGO")).args(arguments).current_dir(root).status();
+    let status = command.args(arguments).current_dir(root).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{line}`: {status}")),

@@ -2,6 +2,7 @@
 //! a signal, a hang, a wild access.
 
 mod files;
+mod lengths;
 mod mutants;
 
 pub use commy_lab::hostile::places::{Places, checksum, word};
