@@ -72,6 +72,9 @@ pub fn mutate(base: &Base, anatomy: &Anatomy, random: &mut Random) -> Vec<Edit> 
         });
         kind.expect("below the sum of all").1(&mut mutation);
     }
+    // What was taken for the place of something may be no place in a file.
+    let end = base.bytes.len() as u64;
+    mutation.edits.retain(|edit| !matches!(edit, Edit::Bytes { at, .. } if *at >= end));
     mutation.edits
 }
 
