@@ -18,6 +18,9 @@ const KILLED: usize = 8;
 /// Children that are killed for them at most.
 const DEATHS: usize = 80;
 
+/// A name, a capacity, what is put in.
+type Maker = (&'static str, u64, fn(&Region) -> Result<()>);
+
 /// The content of a region's file.
 pub struct Base {
     pub name: String,
@@ -79,7 +82,7 @@ pub fn build(directory: &Path, program: &Path, seed: u64) -> std::result::Result
         let save = || Base::read(&path, name)?.write(&File::create(directory.join(name))?);
         save().map_err(|error| format!("{name}: {error}"))
     };
-    let makers: [(&str, u64, fn(&Region) -> Result<()>); 3] =
+    let makers: [Maker; 3] =
         [("0-fresh", 1 << 20, |_| Ok(())), ("1-full", 2 << 20, objects::fill), ("2-runs", 4 << 20, runs)];
     for (name, capacity, fill) in makers {
         let region = quiet().capacity(capacity).create(&path).map_err(told)?;
@@ -187,14 +190,14 @@ fn work(region: &Region, random: &mut Random) -> Result<()> {
     match random.below(7) {
         0 => region.transaction(|tx| {
             tx.write(&texts)?.push("t".repeat(some as usize))?;
-            tx.write(&names)?.insert(&format!("{some:>20}"), "n".repeat(some as usize)).map(drop)?;
+            tx.write(&names)?.insert(format!("{some:>20}"), "n".repeat(some as usize)).map(drop)?;
             tx.write(&numbers)?.extend(0..some)
         }),
         1 => sorted.extend((0..some).map(|n| (format!("{n:>25}"), "s".repeat(some as usize)))),
         2 => {
             let mut guard = texts.write()?;
             (0..some).try_for_each(|n| guard.push("u".repeat(n as usize)))?;
-            if some % 2 == 0 {
+            if some.is_multiple_of(2) {
                 guard.rollback();
             }
             Ok(())
@@ -202,7 +205,7 @@ fn work(region: &Region, random: &mut Random) -> Result<()> {
         3 => {
             let mut guard = names.write()?;
             guard.retain(|key, _| key.len() as u64 % 7 != some % 7)?;
-            (0..some * 2).try_for_each(|n| guard.insert(&format!("{n:>22}"), "m".repeat(30)).map(drop))
+            (0..some * 2).try_for_each(|n| guard.insert(format!("{n:>22}"), "m".repeat(30)).map(drop))
         }
         4 => {
             sorted.clear()?;

@@ -110,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Verdict {
     }
     let outcome = watch::run(&plan)?;
     if !outcome.failures.is_empty() || arguments.replay.is_some() {
-        keep(&kept, &plan, &outcome.failures).map_err(|error| format!("{}: {error}", kept.display()))?;
+        keep(&kept, &plan, &outcome.failures).unwrap_or_else(|error| eprintln!("{}: {error}", kept.display()));
     }
     let summary = summary(seed, &outcome, start.elapsed());
     if outcome.failures.is_empty() { Ok(summary) } else { Err(summary) }

@@ -317,7 +317,7 @@ impl Mutation<'_> {
                 self.put("phase", at, old & !0xff | phase);
             }
             1 => {
-                let state = self.below(600) * 8 << 8 | self.below(4);
+                let state = (self.below(600) * 8) << 8 | self.below(4);
                 self.put("context", at, state);
             }
             2 => {
