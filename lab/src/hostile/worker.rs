@@ -46,8 +46,10 @@ pub struct Arguments {
 /// {mutant, processor time when it began, opened, refused}: one write for each mutant.
 pub const PROGRESS: &str = "progress";
 
+/// The random numbers of one mutant; those of another seed have nothing to do with them.
 pub fn random_of(seed: u64, number: u64) -> Random {
-    Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number.wrapping_mul(0xd134_2543_de82_ef95)))
+    let start = Random::new(seed).number();
+    Random::new(start.wrapping_add(number.wrapping_mul(0xd134_2543_de82_ef95)))
 }
 
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
