@@ -19,13 +19,22 @@ enum Part {
     Storm(storm::Arguments),
     /// Opens and uses damaged files
     Hostile(hostile::Arguments),
+    #[command(hide = true)]
+    HostileWorker(hostile::worker::Arguments),
+    #[command(hide = true)]
+    HostileVictim(hostile::VictimArguments),
 }
+
+#[global_allocator]
+static ALLOCATOR: hostile::Watched = hostile::Watched;
 
 fn main() -> ExitCode {
     let verdict: Verdict = match Lab::parse().part {
         Part::Instructions(arguments) => instructions::run(&arguments),
         Part::Storm(arguments) => storm::run(&arguments),
         Part::Hostile(arguments) => hostile::run(&arguments),
+        Part::HostileWorker(arguments) => hostile::worker::run(&arguments),
+        Part::HostileVictim(arguments) => hostile::run_victim(&arguments),
     };
     match verdict {
         Ok(summary) => {

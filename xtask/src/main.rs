@@ -12,23 +12,50 @@ const CI: &[&[&str]] = &[
     &["run", "--release", "--", "demo"],
 ];
 
+/// The short form of each part of the laboratory, after the canary that it must catch.
+const CRASH: &[&[&str]] = &[
+    &["model"],
+    &["instructions", "--canary"],
+    &["instructions", "--every", "97"],
+    &["storm", "--canary"],
+    &["storm", "--minutes", "1"],
+    &["hostile", "--canary"],
+    &["hostile", "--count", "20000"],
+];
+
 /// The laboratory, on the library as it is built for users: without the named points of the tests.
 const LABORATORY: &[&str] = &["run", "--release", "-q", "-p", "commy-lab", "--"];
 
 /// The models of the protocols, in a build for the model checker.
 const MODELS: &[&str] = &["test", "--release", "-p", "commy", "--lib", "model_"];
 
+/// Compiled by the nightly compiler so that each access of memory is looked at.
+const SANITIZED: &[&str] = &[
+    "+nightly",
+    "run",
+    "--release",
+    "--target",
+    "x86_64-unknown-linux-gnu",
+    "--target-dir",
+    "target/asan",
+    "-p",
+    "commy-lab",
+    "--",
+    "hostile",
+    "--limit-ms",
+    "10000",
+];
+
 const USAGE: &str = "usage: cargo xtask ci
+       cargo xtask crash                                  the short form of all parts, as in ci
        cargo xtask crash model
-       cargo xtask crash instructions|storm|hostile [--help | options]";
+       cargo xtask crash instructions|storm|hostile|asan [--help | options]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["ci"] => CI.iter().try_for_each(|arguments| cargo(arguments)),
-        // In a folder of its own: another flag makes everything anew.
-        ["crash", "model"] => cargo_with(MODELS, &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")]),
-        ["crash", ref part @ ..] if !part.is_empty() => cargo(&[LABORATORY, part].concat()),
+        ["ci"] => CI.iter().try_for_each(|arguments| cargo(arguments)).and_then(|()| crash(&[])),
+        ["crash", ref part @ ..] => crash(part),
         _ => Err(USAGE.to_string()),
     };
     match outcome {
@@ -40,17 +67,47 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one cargo command at the root of the workspace.
-fn cargo(arguments: &[&str]) -> Result<(), String> {
-    cargo_with(arguments, &[])
+/// A part of the laboratory, or all of them.
+fn crash(part: &[&str]) -> Result<(), String> {
+    match part {
+        [] => CRASH.iter().try_for_each(|part| crash(part)),
+        // In a folder of its own: another flag makes everything anew.
+        ["model"] => {
+            let mut command = Command::new(env!("CARGO"));
+            command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", "target/loom");
+            run(command, MODELS)
+        }
+        ["asan", rest @ ..] => sanitized(rest),
+        _ => cargo(&[LABORATORY, part].concat()),
+    }
 }
 
-/// The same, with variables of the environment.
-fn cargo_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+/// Damaged files under the address sanitizer, if there is a compiler that has it.
+fn sanitized(arguments: &[&str]) -> Result<(), String> {
+    let has_nightly = Command::new("cargo").args(["+nightly", "--version"]).env_remove("RUSTUP_TOOLCHAIN").output();
+    if !has_nightly.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: the address sanitizer needs a nightly toolchain (`rustup toolchain install nightly`)");
+        return Ok(());
+    }
+    let mut command = Command::new("cargo");
+    command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    command.env("RUSTFLAGS", "-Zsanitizer=address");
+    // A piece of memory that cannot be had is an answer, not an end.
+    command.env("ASAN_OPTIONS", "allocator_may_return_null=1:detect_leaks=0");
+    run(command, &[SANITIZED, arguments].concat())
+}
+
+/// Runs one cargo command.
+fn cargo(arguments: &[&str]) -> Result<(), String> {
+    run(Command::new(env!("CARGO")), arguments)
+}
+
+/// Runs a command at the root of the workspace.
+fn run(mut command: Command, arguments: &[&str]) -> Result<(), String> {
     let line = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {line}");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let status = Command::new(env!("CARGO")).args(arguments).envs(variables.iter().copied()).current_dir(root).status();
+    let status = command.args(arguments).current_dir(root).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{line}`: {status}")),

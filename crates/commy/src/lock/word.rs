@@ -123,17 +123,20 @@ pub(crate) fn owner_of(word: &AtomicU32) -> u32 {
 #[cold]
 fn wake(word: &AtomicU32, before: u32) {
     crash_point!("release: word free, nobody woken");
-    if before & WAITERS != 0 {
-        // Whoever sleeps on and is not woken here sets the bit again when the woken one takes the word.
-        word.fetch_and(!WAITERS, Ordering::SeqCst);
-        if is_variant!(WakesNobody) {
-            return;
-        }
-        match before & (RESERVED | READERS) {
-            0 => sys::futex_wake(word, 1, lock_class::LOCK | lock_class::AGED),
-            _ => sys::futex_wake(word, i32::MAX, lock_class::AGED),
-        };
+    if before & WAITERS == 0 || is_variant!(WakesNobody) {
+        return;
     }
+    if before & (RESERVED | READERS) != 0 && !is_variant!(ClearsForAll) {
+        // Those who may come wake up; the bit stays for the others, whom the last of these lets in.
+        sys::futex_wake(word, i32::MAX, lock_class::AGED);
+        return;
+    }
+    // Whoever sleeps on and is not woken here sets the bit again when the woken one takes the word.
+    word.fetch_and(!WAITERS, Ordering::SeqCst);
+    match before & (RESERVED | READERS) {
+        0 => sys::futex_wake(word, 1, lock_class::LOCK | lock_class::AGED),
+        _ => sys::futex_wake(word, i32::MAX, lock_class::AGED),
+    };
 }
 
 /// Who holds the word that names `lock_id`, in words.

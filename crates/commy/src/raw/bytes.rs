@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 
 use crate::heap::rounded;
 use crate::journal::Context;
+use crate::region::layout::Word;
 use crate::region::{Space, copy_out, load_16, load_u8, load_u64};
 use crate::{Error, Result};
 
@@ -60,6 +61,13 @@ impl Content {
 /// Is a length possible in this region? (Asked before anything is allocated by it.)
 pub(crate) fn valid_len(space: &Space, len: u64) -> bool {
     len <= space.geometry.capacity
+}
+
+/// For how many items of a type room may be made ahead when a file says that there are `len`: what a damaged file says
+/// asks for no more memory than the region has, be it for a table with its spare room.
+pub(crate) fn room_ahead<T>(space: &Space, len: usize) -> usize {
+    let bytes = space.words().committed_end.peek().min(space.geometry.end()) as usize;
+    len.min(bytes / 4 / size_of::<T>().max(1))
 }
 
 /// Makes the slot of a new string; its block, if it needs one, belongs to the context.

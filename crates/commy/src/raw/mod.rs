@@ -20,7 +20,7 @@ mod tree;
 mod vector;
 mod view_cache;
 
-pub(crate) use bytes::{Content, copy_out_content, same_content};
+pub(crate) use bytes::{Content, copy_out_content, room_ahead, same_content};
 pub(crate) use counter::Counter;
 pub(crate) use deque::{Deque, place_in_deque};
 pub(crate) use descriptor::read_descriptor;

@@ -6,7 +6,7 @@ mod hostile;
 mod memory;
 mod objects;
 mod paused;
-mod recovery;
+pub mod recovery;
 mod systems;
 mod values;
 

@@ -12,7 +12,7 @@ use crate::containers::values::key::{Key, Lookup, StoreKey};
 use crate::containers::values::nested::view;
 use crate::containers::values::value::{Opened, Store, Value, take_locked};
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{FoundSlot, Place, Table, TableView, hash_bytes};
+use crate::raw::{FoundSlot, Place, Table, TableView, hash_bytes, room_ahead};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
 
@@ -155,7 +155,7 @@ macro_rules! lend {
                 K: Eq + Hash,
             {
                 let (space, raw) = (self.lock.space(), self.lock.raw());
-                let mut map = HashMap::with_capacity(self.len().min(1 << 20));
+                let mut map = HashMap::with_capacity(room_ahead::<(K, V)>(space, self.len()));
                 let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else { return Ok(map) };
                 for group in 0..view.groups() {
                     let mut left = view.full_slots(group);

@@ -13,7 +13,7 @@ use crate::containers::values::key::{Key, Lookup, StoreKey};
 use crate::containers::values::nested::view;
 use crate::containers::values::value::take_locked;
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{Place, Table, TableView};
+use crate::raw::{Place, Table, TableView, room_ahead};
 
 /// Keys lent by a read guard.
 pub struct HashSetReadGuard<'a, K> {
@@ -145,7 +145,7 @@ macro_rules! lend {
                 K: Eq + Hash,
             {
                 let (space, raw) = (self.lock.space(), self.lock.raw());
-                let mut set = HashSet::with_capacity(self.len().min(1 << 20));
+                let mut set = HashSet::with_capacity(room_ahead::<K>(space, self.len()));
                 let Some(view) = TableView::read(space, raw, Layout::<K, ()>::SLOT)? else { return Ok(set) };
                 for group in 0..view.groups() {
                     let mut left = view.full_slots(group);

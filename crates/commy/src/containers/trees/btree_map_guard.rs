@@ -18,7 +18,7 @@ use crate::containers::values::nested::view;
 use crate::containers::values::ordered_key::OrderedKey;
 use crate::containers::values::value::{Opened, Store, Value, take_locked};
 use crate::engine::{ReadLock, WriteLock};
-use crate::raw::{Ends, Owned, Position, Search, detach};
+use crate::raw::{Ends, Owned, Position, Search, detach, room_ahead};
 use crate::region::layout::RawHeader;
 use crate::{Plain, Result};
 
@@ -131,7 +131,7 @@ macro_rules! lend {
             /// # Errors
             /// `Corrupt`.
             pub fn to_vec(&self) -> Result<Vec<(K, V)>> {
-                let mut entries = Vec::with_capacity(self.len().min(1 << 20));
+                let mut entries = Vec::with_capacity(room_ahead::<(K, V)>(self.lock.space(), self.len()));
                 copy_locked(self.lock.space(), self.lock.raw(), ALL, |key, value| entries.push((key, value)))?;
                 Ok(entries)
             }

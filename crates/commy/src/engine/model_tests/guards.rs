@@ -35,6 +35,12 @@ fn model_a_reader_without_a_lock_sees_no_half_of_a_change() {
     optimistic("optimistic reader", &[]);
 }
 
+#[test]
+#[should_panic(expected = "torn read")]
+fn model_canary_a_version_that_stays_even() {
+    optimistic("canary: version stays even", &[Variant::VersionStaysEven]);
+}
+
 /// Readers with guards, and a writer that waits for them.
 fn guarded(name: &str, preemptions: usize, variants: &'static [Variant]) {
     check(name, preemptions, 4, NEVER, Tracked::Object, variants, |stage: Stage| {
@@ -61,7 +67,13 @@ fn guarded(name: &str, preemptions: usize, variants: &'static [Variant]) {
 
 #[test]
 fn model_a_writer_waits_for_readers_and_is_woken_by_the_last() {
-    guarded("two guards and a writer", 2, &[]);
+    guarded("two guards and a writer", 4, &[]);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn model_canary_a_wake_for_readers_that_forgets_the_writer() {
+    guarded("canary: clears for all", 4, &[Variant::ClearsForAll]);
 }
 
 #[test]

@@ -24,8 +24,10 @@ use words::{AtomicU32, AtomicU64};
 pub(crate) enum Variant {
     /// The owner's half is cleared by a store that others see after the flags were looked at.
     EarlyLook,
-    /// Wrong: a release clears WAITERS and wakes nobody.
+    /// Wrong: a release wakes nobody.
     WakesNobody,
+    /// Wrong: a release that wakes only those who may come clears the bit of the others, too.
+    ClearsForAll,
     /// Wrong: who waits for a change looks first and announces itself then.
     AnnouncesLate,
     /// Wrong: who waits for a change sleeps although the word has an owner.

@@ -1,4 +1,4 @@
-//! Objects whose values own values, for the mutants.
+//! Objects whose values own values.
 
 use commy::{Region, Result, SharedBTreeMap, SharedHashMap, SharedVec, SharedVecDeque, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
