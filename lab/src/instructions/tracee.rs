@@ -167,22 +167,7 @@ impl Tracee {
 
     /// Executes one instruction of the stopped thread. `false`: that was its last.
     pub fn step(&mut self) -> bool {
-        let thread = self.stopped;
-        system(ptrace::step(thread, None));
-        loop {
-            match system(waitpid(thread, Some(WaitPidFlag::__WALL))) {
-                WaitStatus::Stopped(_, Signal::SIGTRAP) => return true,
-                WaitStatus::Stopped(_, signal) => system(ptrace::step(thread, signal)),
-                WaitStatus::PtraceEvent(..) => {
-                    self.adopt(thread);
-                    system(ptrace::step(thread, None));
-                }
-                ended => {
-                    self.ended(ended);
-                    return false;
-                }
-            }
-        }
+        self.resume(ptrace::step)
     }
 
     /// Lets the stopped thread run until it is about to execute the instruction at `address` for the `nth` time, by a
@@ -192,28 +177,31 @@ impl Tracee {
         let thread = self.stopped;
         set_debug_register(thread, 0, address);
         set_debug_register(thread, 7, 1);
-        for _ in 0..nth {
-            system(ptrace::cont(thread, None));
-            loop {
-                match system(waitpid(thread, Some(WaitPidFlag::__WALL))) {
-                    WaitStatus::Stopped(_, Signal::SIGTRAP) => break,
-                    WaitStatus::Stopped(_, signal) => system(ptrace::cont(thread, signal)),
-                    WaitStatus::PtraceEvent(..) => {
-                        self.adopt(thread);
-                        system(ptrace::cont(thread, None));
-                    }
-                    ended => {
-                        self.ended(ended);
-                        return false;
-                    }
+        let there = (0..nth).all(|_| self.resume(ptrace::cont) && self.address() == address);
+        if there {
+            set_debug_register(thread, 7, 0);
+        }
+        there
+    }
+
+    /// Lets the stopped thread go on, by `how`, until it is trapped. `false`: it has ended.
+    fn resume(&mut self, how: fn(Pid, Option<Signal>) -> nix::Result<()>) -> bool {
+        let thread = self.stopped;
+        system(how(thread, None));
+        loop {
+            match system(waitpid(thread, Some(WaitPidFlag::__WALL))) {
+                WaitStatus::Stopped(_, Signal::SIGTRAP) => return true,
+                WaitStatus::Stopped(_, signal) => system(how(thread, Some(signal))),
+                WaitStatus::PtraceEvent(..) => {
+                    self.adopt(thread);
+                    system(how(thread, None));
+                }
+                ended => {
+                    self.ended(ended);
+                    return false;
                 }
             }
-            if self.address() != address {
-                return false;
-            }
         }
-        set_debug_register(thread, 7, 0);
-        true
     }
 
     /// The instruction that the stopped thread executes next.
