@@ -129,6 +129,7 @@ mod tests {
             put(2, true),
             put(3, false),
             note(Kind::End, 2, true),
+            note(Kind::End, 0, false),
             note(Kind::Count, 5, true),
             note(Kind::Count, 3, false),
             note(Kind::Write, 7, true),
