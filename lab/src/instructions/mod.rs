@@ -31,7 +31,7 @@ pub struct Arguments {
     /// Every operation and every instruction
     #[arg(long)]
     all: bool,
-    /// Only after every n-th instruction
+    /// Only after every n-th instruction, and of the victims of a recovery one of three
     #[arg(long, default_value_t = 7)]
     every: u64,
     /// Which of the n; another one each day unless given
@@ -126,7 +126,8 @@ pub fn run(arguments: &Arguments) -> Verdict {
     }
     let start = Instant::now();
     let subjects = if arguments.canary { Subject::canaries() } else { Subject::all() };
-    let wanted = |subject: &Subject| subject.name().starts_with(&arguments.only);
+    let sampled = |subject: &Subject| arguments.every() == 1 || subject.is_in_sample(arguments.offset());
+    let wanted = |subject: &Subject| subject.name().starts_with(&arguments.only) && sampled(subject);
     let queue: Mutex<VecDeque<Subject>> = Mutex::new(subjects.into_iter().filter(wanted).collect());
     let rows: Mutex<BTreeMap<String, Outcome>> = Mutex::default();
     println!("after every {} instructions, offset {}", arguments.every(), arguments.offset());

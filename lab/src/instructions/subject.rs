@@ -95,6 +95,14 @@ impl Subject {
         }
     }
 
+    /// Does it belong to the sample of this offset? Recording a recovery takes long, so victims take turns.
+    pub fn is_in_sample(&self, offset: u64) -> bool {
+        match self {
+            Subject::Recovery { quarter, .. } => u64::from(*quarter) == 1 + offset % 3,
+            _ => true,
+        }
+    }
+
     /// As a line for a worker.
     pub fn encode(&self) -> String {
         match self {
