@@ -28,6 +28,8 @@ pub struct Scenario {
     pub capacity: u64,
     /// A survivor waits for the objects while the child has them.
     pub contended: bool,
+    /// What it is about ends with the process that filled the objects, so that one must stay.
+    pub filler_stays: bool,
     pub child: Body,
     pub case: Box<dyn Case>,
 }
@@ -144,7 +146,7 @@ pub fn steps<W: World>(
     };
     let case = WorldCase { stages, operate };
     let (child, case) = (Box::new(child), Box::new(case));
-    Scenario { name: name.into(), fresh: false, capacity: 64 << 20, contended: false, child, case }
+    Scenario { name: name.into(), fresh: false, capacity: 64 << 20, contended: false, filler_stays: false, child, case }
 }
 
 /// An operation that changes nothing that others can see.
@@ -168,6 +170,12 @@ impl Scenario {
     /// With another way for the child to do it.
     pub fn done_by(mut self, child: impl Fn(&Path, &dyn Watch) -> Result<()> + Send + Sync + 'static) -> Scenario {
         self.child = Box::new(child);
+        self
+    }
+
+    /// While the process that has filled the objects is there.
+    pub fn beside_its_filler(mut self) -> Scenario {
+        self.filler_stays = true;
         self
     }
 

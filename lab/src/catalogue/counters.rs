@@ -39,12 +39,14 @@ pub fn counters() -> Vec<Scenario> {
             drop(other);
             gauged.gauge.add(5)?;
             gauged.gauge.add(-5).map(drop)
-        }),
+        })
+        .beside_its_filler(),
         // What the child contributes ends with the child.
         silent::<Gauged>("SharedGauge: contribute", 7, |gauged, _| {
             gauged.gauge.add(5)?;
             gauged.gauge.add(2)?;
             gauged.gauge.add(-7).map(drop)
-        }),
+        })
+        .beside_its_filler(),
     ]
 }

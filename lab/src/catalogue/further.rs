@@ -89,10 +89,12 @@ pub fn further() -> Vec<Scenario> {
             let mut guard = gauged.gauge.write()?;
             guard.add(5)?;
             guard.add(-5).map(drop)
-        }),
+        })
+        .beside_its_filler(),
         silent::<Gauged>("further: set a contribution", 7, |gauged, _| {
             let before = gauged.gauge.set(3)?;
             gauged.gauge.set(before).map(drop)
-        }),
+        })
+        .beside_its_filler(),
     ]
 }

@@ -82,6 +82,11 @@ impl Child {
         self.line()
     }
 
+    /// Says that it may go on.
+    pub fn send(&mut self) {
+        let _ = writeln!(self.channel.get_mut(), "go on");
+    }
+
     fn line(&mut self) -> Verdict {
         let patience = std::time::Duration::from_secs(PATIENCE.into());
         self.channel.get_ref().set_read_timeout(Some(patience)).expect("a socket");

@@ -16,6 +16,9 @@ use std::time::Duration;
 /// More instructions than any operation here has: one that never ends.
 const ENDLESS: usize = 20_000_000;
 
+/// More than are in use at the same time: a victim's, a recoverer's, those of who comes after them.
+const LANES: u32 = 6;
+
 /// See the module.
 pub struct Site<'s> {
     subject: &'s Subject,
@@ -40,6 +43,9 @@ impl<'s> Site<'s> {
         }
         site.create()?;
         let path = site.path();
+        if matches!(subject, Subject::Recovery { .. }) {
+            site.use_lanes()?;
+        }
         let memory = in_a_child(|| {
             let mut judge = Judge::new(scenario);
             let region = judge.say("open", temporary::open(&path))?;
@@ -73,6 +79,27 @@ impl<'s> Site<'s> {
             Ok(String::new())
         })
         .map(drop)
+    }
+
+    /// A lane keeps the log of a second guard for the next one. Who comes after the dead has another lane than they had; so
+    /// several lanes are used before memory is counted.
+    fn use_lanes(&self) -> Result<(), Failure> {
+        let (judge, path) = (&self.judge, self.path());
+        let start = |_| {
+            let mut child = Child::start(|parent| {
+                let region = judge.say("open", temporary::open(&path))?;
+                judge.settle(&region)?;
+                parent.tell("here");
+                parent.listen();
+                Ok(String::new())
+            });
+            child.hear().map(|_| child)
+        };
+        let children = (0..LANES).map(start).collect::<Result<Vec<Child>, Failure>>()?;
+        children.into_iter().try_for_each(|mut child| {
+            child.send();
+            child.outcome().map(drop)
+        })
     }
 
     fn let_bystander_in(&mut self) -> Result<(), Failure> {
