@@ -39,7 +39,7 @@ pub struct Arguments {
     /// Of the random numbers; a new one each time unless given
     #[arg(long)]
     seed: Option<u64>,
-    /// Worker processes; as many as there are processors unless given
+    /// Worker processes; six for each processor unless given, because most of them wait for locks of the dead
     #[arg(long)]
     jobs: Option<u64>,
     /// The number of the first mutant
@@ -91,8 +91,8 @@ pub fn run(arguments: &Arguments) -> Verdict {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let kept = arguments.keep.join(seed.to_string());
     let bases = bases_of(&kept, &temporary, &program, seed)?;
-    let jobs =
-        arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |number| number.get() as u64));
+    let processors = || std::thread::available_parallelism().map_or(1, |number| number.get() as u64);
+    let jobs = arguments.jobs.unwrap_or_else(|| 6 * processors());
     let plan = Plan {
         program,
         bases,
