@@ -107,7 +107,7 @@ impl Attachment {
         }
         let create = region::CreateOptions { capacity: options.capacity, mode: options.mode };
         let space = region::create_unnamed(path, create)?;
-        space.words().epoch.store(sys::random_u64() | 1, Ordering::Release);
+        renew_epoch(&space, true);
         let claim = claim_slot(&space, options.heartbeat, |_, _| Ok(()))?;
         let attachment = Self::build(space, options, Some(claim))?;
         found(&attachment)?;
@@ -316,6 +316,15 @@ fn settle_everything(space: &Space, foreign: bool) -> Result<()> {
         state.put(state.peek() & !0xff);
     }
     space.words().freeze.store(0, Ordering::Release);
-    space.words().epoch.store(sys::random_u64() | 1, Ordering::Release);
+    // Of two owners of a block one could change what the other lends.
+    renew_epoch(space, super::check::blocks_have_one_owner(space));
     Ok(())
+}
+
+/// Makes a crafted file's claims about the epoch void.
+fn renew_epoch(space: &Space, is_sound: bool) {
+    let words = space.words();
+    let epoch = sys::random_u64() | 1;
+    words.epoch.store(epoch, Ordering::Release);
+    words.sound_epoch.store(if is_sound { epoch } else { 0 }, Ordering::Release);
 }

@@ -4,7 +4,7 @@ use crate::sys::atomic::Ordering;
 use std::sync::Arc;
 
 use super::attachment::Attachment;
-use super::object::{Object, Operation, enter, read_descriptor, retire};
+use super::object::{Object, Operation, enter, must_be_sound, read_descriptor, retire};
 use crate::crash::crash_point;
 use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
@@ -63,6 +63,7 @@ fn new_object<'a>(
     owner: u64,
     space: &'a Space,
 ) -> Result<&'a ObjectHeader> {
+    must_be_sound(space)?;
     context.reserve_log(512)?;
     let offset = context.allocate_class(OBJECT_CLASS)?;
     let header = object_at(space, offset)?;

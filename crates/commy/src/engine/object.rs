@@ -268,6 +268,7 @@ impl Object {
             // of a read-only mapping copies and checks each copy anyway.
             return Ok(());
         }
+        must_be_sound(self.space())?;
         let lock = self.read()?;
         proof(self.space(), lock.raw())?;
         header.validated_epoch.store(epoch, Ordering::Release);
@@ -689,4 +690,20 @@ impl Drop for ReadLock<'_> {
             lane.live.set(lane.live.get() - 1);
         }
     }
+}
+
+/// Refuses what relies on each block having one owner, where the first opener found one with two.
+///
+/// A text that is lent would change under its reader if it were somebody else's block, too, or a free one that is given
+/// out again. So damaged regions lend numbers, which any bytes are, and give copies to read-only processes.
+///
+/// # Errors
+/// `Corrupt`.
+pub(super) fn must_be_sound(space: &Space) -> Result<()> {
+    let words = space.words();
+    if words.sound_epoch.load(Ordering::Acquire) == words.epoch.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let at = space.offset_of(&words.sound_epoch);
+    Err(Error::corrupt(at, "blocks of the region have two owners, or none that may have them (`check` tells which)"))
 }

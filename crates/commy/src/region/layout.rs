@@ -81,6 +81,8 @@ pub(crate) struct HeaderWords {
     pub(crate) boot_id: [AtomicU64; 2],
     pub(crate) device: AtomicU64,
     pub(crate) inode: AtomicU64,
+    /// The epoch whose first opener found that each block has one owner.
+    pub(crate) sound_epoch: AtomicU64,
 }
 pub(crate) const HEADER_WORDS_AT: u64 = 192;
 

@@ -4,6 +4,7 @@
 mod files;
 mod lengths;
 mod mutants;
+mod owners;
 
 pub use commy_lab::hostile::places::{Places, checksum, word};
 use std::fs::File;

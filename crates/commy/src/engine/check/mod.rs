@@ -26,32 +26,40 @@ use crate::journal::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, RUN_CLASS};
 use crate::region::layout::*;
 use crate::region::{Geometry, Space};
 use map::{Map, Use};
+use objects::Object;
 
 /// How long the check waits, in all, for words that should be calm; what moves after that counts as damage.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
 
 /// Checks everything. The caller has made the region stand still (see "Freeze" in ARCHITECTURE.md).
 pub(crate) fn check(space: &Space) -> Report {
-    let mut checker = Checker {
-        space,
-        map: Map::default(),
-        report: Report::default(),
-        deadline: None,
-        spare_steps: table::SPARE_STEPS,
-    };
-    checker.header();
-    let Some(pages) = checker.extent() else { return checker.report };
-    checker.survey(pages);
-    checker.bins();
-    checker.spans();
-    checker.lanes();
-    checker.objects();
-    checker.leftovers();
+    let mut checker = Checker::new(space, Depth::Everything);
+    if checker.walk().is_some() {
+        checker.leftovers();
+    }
     checker.report
+}
+
+/// Has each block one owner at most? Nobody may be there, so that the answer holds for as long as somebody is.
+///
+/// The blocks of values are looked for, not what they say: a body of numbers costs as much as one number.
+pub(crate) fn blocks_have_one_owner(space: &Space) -> bool {
+    let mut checker = Checker::new(space, Depth::Owners);
+    checker.walk();
+    checker.report.is_clean()
+}
+
+/// How much is looked at.
+#[derive(PartialEq)]
+enum Depth {
+    Everything,
+    /// Only whose each block is. Lost ones do no harm.
+    Owners,
 }
 
 struct Checker<'a> {
     space: &'a Space,
+    depth: Depth,
     map: Map,
     report: Report,
     /// When patience ends; set when it is first needed.
@@ -60,6 +68,30 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
+    fn new(space: &'a Space, depth: Depth) -> Checker<'a> {
+        // Where nobody works nothing has to be waited for.
+        let deadline = (depth == Depth::Owners).then(Instant::now);
+        let (map, report) = (Map::default(), Report::default());
+        Checker { space, depth, map, report, deadline, spare_steps: table::SPARE_STEPS }
+    }
+
+    /// Everything that can be reached; `None` if not even the extent of the heap is known.
+    fn walk(&mut self) -> Option<()> {
+        self.header();
+        let pages = self.extent()?;
+        self.survey(pages);
+        self.bins();
+        self.spans();
+        self.lanes();
+        self.objects();
+        Some(())
+    }
+
+    /// Can what a container says, beyond the blocks that it has, be left alone?
+    fn skips_contents(&self, object: &Object) -> bool {
+        self.depth == Depth::Owners && object.owns.is_empty()
+    }
+
     fn add(&mut self, offset: u64, rule: &'static str, detail: Arguments<'_>) {
         self.report.add(offset, rule, detail);
     }

@@ -205,6 +205,7 @@ impl<'a> Checker<'a> {
         // Inside the content, because len <= capacity.
         let live = &content[..(len * object.slot_size) as usize];
         if object.kind == ContainerKind::String as u64
+            && !self.skips_contents(object)
             && let Err(error) = std::str::from_utf8(live)
         {
             self.add(object.data, "a text is no UTF-8", format_args!("object {at}: {error}"));

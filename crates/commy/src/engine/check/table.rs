@@ -1,6 +1,6 @@
 //! Tables: control bytes, counts, and each key where a look-up finds it; the directory of names is one of them.
 
-use super::Checker;
+use super::{Checker, Depth};
 use super::objects::{Object, STRING_SLOT, word};
 use super::owned::Owns;
 use crate::raw::hash_bytes;
@@ -74,6 +74,9 @@ impl<'a> Checker<'a> {
             }
             return;
         };
+        if self.skips_contents(object) {
+            return;
+        }
         let controls = || (0..groups.count()).flat_map(|index| groups.controls(index));
         let count = |is: fn(u8) -> bool| controls().filter(|control| is(**control)).count() as u64;
         let (full, deleted) = (count(|control| control < DELETED), count(|control| control == DELETED));
@@ -95,7 +98,7 @@ impl<'a> Checker<'a> {
             self.possessions(object, groups.slot(place));
         }
         // Keys are compared once it is certain that each string has a block of its own.
-        if self.report.count() == before {
+        if self.depth == Depth::Everything && self.report.count() == before {
             self.keys(object, groups);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::Checker;
+use super::{Checker, Depth};
 use super::map::{class_of_size, size_of_class};
 use super::objects::{Object, STRING_SLOT, word};
 use crate::region::layout::{OBJECT_RAW_AT, PAGE};
@@ -168,6 +168,9 @@ impl<'a> Checker<'a> {
     }
 
     fn leaf(&mut self, object: &Object, nodes: &Nodes, branch: &Branch<'a>, bytes: &'a [u8], count: u64) {
+        if self.skips_contents(object) {
+            return;
+        }
         let value_at = up(object.key_size, 8);
         let mut slot = vec![0; object.slot_size as usize];
         for index in 0..count {
@@ -215,7 +218,7 @@ impl<'a> Checker<'a> {
         if object.text_key && self.report.count() > 0 {
             return;
         }
-        if object.order.is_none() {
+        if object.order.is_none() || self.depth == Depth::Owners {
             return;
         }
         let mut before = branch.from;
