@@ -4,7 +4,6 @@ use super::WORKER_COMMAND;
 use super::board::Board;
 use super::random::Random;
 use std::error::Error;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -21,7 +20,7 @@ pub(super) struct Crew {
     region: PathBuf,
     workers: Vec<Worker>,
     next_number: u64,
-    /// Workers that died by a signal.
+    /// Workers that were killed.
     pub(super) killed: u64,
     /// Those of them that had a part in hand, which others took over.
     pub(super) killed_at_work: u64,
@@ -54,7 +53,7 @@ impl Crew {
         for index in (0..self.workers.len()).rev() {
             if let Some(status) = self.workers[index].process.try_wait()? {
                 let worker = self.workers.swap_remove(index);
-                self.bury(&worker, status, board)?;
+                self.bury(&worker, status, false, board)?;
             }
         }
         Ok(())
@@ -73,13 +72,14 @@ impl Crew {
         let mut worker = self.workers.swap_remove(victim);
         worker.process.kill()?;
         let status = worker.process.wait()?;
-        self.bury(&worker, status, board)?;
+        self.bury(&worker, status, true, board)?;
         Ok(true)
     }
 
     /// Settles what a worker left: nothing if it went by itself, perhaps a part in hand if it was killed.
-    fn bury(&mut self, worker: &Worker, status: ExitStatus, board: &Board) -> Result<(), Box<dyn Error>> {
-        if status.signal().is_some() {
+    fn bury(&mut self, worker: &Worker, status: ExitStatus, by_us: bool, board: &Board) -> Result<(), Box<dyn Error>> {
+        // Where there are no signals a kill looks like a failure with a code.
+        if status.code().is_none() || (by_us && !status.success()) {
             self.killed += 1;
             self.killed_at_work += u64::from(board.release(worker.number)?);
         } else if !status.success() {

@@ -78,7 +78,7 @@ impl Region {
             }
             Err(error) => return Err(error),
         }
-        std::fs::remove_file(path).map_err(|source| Error::io(path, source))
+        crate::sys::remove_file(path).map_err(|source| Error::io(path, source))
     }
 
     pub(super) fn create_with(options: &RegionOptions, path: &Path) -> Result<Region> {

@@ -43,7 +43,7 @@ pub(crate) fn create_unnamed(path: &Path, options: CreateOptions) -> Result<Spac
         header.extend_from_slice(&word.to_le_bytes());
     }
     file.write_at(&header, 0).map_err(io)?;
-    let mapping = Mapping::new(&file, geometry.end(), true).map_err(io)?;
+    let mapping = Mapping::new(&file, geometry.end(), true).map_err(full)?;
     let space = Space::new(file, mapping, geometry, true, path)?;
     stamp_origin(&space)?;
     Ok(space)

@@ -119,6 +119,7 @@ impl Space {
         if self.with_file(|file| file.metadata())?.len < end {
             return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
         }
+        self.with_file(|file| self.mapping.ensure(file, end))?;
         self.end.fetch_max(end, Ordering::Release);
         Ok(end)
     }

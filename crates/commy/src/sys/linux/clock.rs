@@ -3,6 +3,8 @@
 use std::fs;
 use std::io;
 
+use super::super::common::makeshift_random;
+
 /// Nanoseconds of the monotonic clock: comparable between processes of one running system, meaningless after a reboot.
 pub(crate) fn monotonic_ns() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -31,14 +33,9 @@ pub(crate) fn random_u64() -> u64 {
             return u64::from_ne_bytes(bytes);
         }
         if got >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-            return makeshift_random();
+            return makeshift_random(super::current_thread_id(), monotonic_ns());
         }
     }
-}
-
-fn makeshift_random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one((std::process::id(), super::current_thread_id(), monotonic_ns()))
 }
 
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
@@ -68,7 +65,7 @@ mod tests {
     #[test]
     fn random_numbers_differ() {
         assert_ne!(random_u64(), random_u64());
-        assert_ne!(makeshift_random(), makeshift_random());
+        assert_ne!(makeshift_random(1, 2), makeshift_random(1, 2));
     }
 
     #[test]

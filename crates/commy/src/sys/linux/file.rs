@@ -13,29 +13,10 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::super::common::{FileIdentity, FileMetadata, FileSystemKind};
 use super::create::{self, Temporary};
-use super::file_system::{self, FileSystemKind};
+use super::file_system;
 use super::mapping::page_size;
-
-/// What a file is, whatever it is called: no other file of this machine has the same pair at the same time.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct FileIdentity {
-    /// The file system, as `st_dev`.
-    pub(crate) device: u64,
-    /// The file in it, as `st_ino`.
-    pub(crate) inode: u64,
-}
-
-/// The facts about a file that move.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct FileMetadata {
-    /// Length in bytes.
-    pub(crate) len: u64,
-    /// Number of names; 0 after the last one was removed, or before the first was given.
-    pub(crate) links: u64,
-    /// Bytes of storage in use, without the holes.
-    pub(crate) allocated: u64,
-}
 
 /// An open regular file. Nothing ever takes a lock through its descriptor.
 #[derive(Debug)]

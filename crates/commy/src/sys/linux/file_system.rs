@@ -7,18 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
-/// How far a file system can be trusted with a region.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum FileSystemKind {
-    /// An ordinary disk file system.
-    Local,
-    /// Pages only; gone with the machine's power.
-    Memory,
-    /// Writes go to new places: even reserved storage may run out at a store (`SIGBUS`). Its name.
-    CopyOnWrite(&'static str),
-    /// Served by another machine or by a program: neither mappings nor locks can be relied upon. Its name.
-    Network(&'static str),
-}
+use super::super::common::FileSystemKind;
 
 const TMPFS: u32 = 0x0102_1994;
 

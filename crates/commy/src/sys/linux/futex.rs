@@ -8,18 +8,8 @@ use crate::sys::atomic::AtomicU32;
 use std::ptr;
 use std::time::Duration;
 
+use super::super::common::WaitResult;
 use super::clock::monotonic_ns;
-
-/// How a wait came to its end. Every one of them is only a reason to look again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum WaitResult {
-    /// Woken, or interrupted by a signal.
-    Woken,
-    /// The time is over.
-    TimedOut,
-    /// The word did not hold the expected value: there was no sleep.
-    Changed,
-}
 
 /// Sleeps while `word` holds `expected`, until a wake that shares a bit with `class`, or for `timeout` at most.
 ///

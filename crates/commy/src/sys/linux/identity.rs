@@ -3,21 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use super::super::common::{ProcessIdentity, cut_name};
 use super::proc_fs::TaskStat;
-
-/// A process, beyond the reuse of its number.
-///
-/// `start_time` is 0 if `/proc` cannot be read, and `pid_namespace` is 0 if what `/proc` shows are not the processes of
-/// our own namespace; such an identity is never believed to be dying.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ProcessIdentity {
-    /// The number, as the process itself sees it.
-    pub(crate) pid: u32,
-    /// Clock ticks from boot to its start.
-    pub(crate) start_time: u64,
-    /// Inode of its namespace of process numbers.
-    pub(crate) pid_namespace: u64,
-}
 
 impl ProcessIdentity {
     /// This process. A forked child is another one: ask again.
@@ -57,9 +44,7 @@ pub(crate) fn process_name() -> String {
     let program = std::env::current_exe().ok();
     let name = program.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
     let name = name.or_else(|| fs::read_to_string("/proc/self/comm").ok()).unwrap_or_default();
-    let name = name.trim_end_matches(" (deleted)").trim();
-    let cut = (0..=name.len().min(32)).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
-    name[..cut].to_owned()
+    cut_name(name.trim_end_matches(" (deleted)").trim())
 }
 
 #[cfg(test)]

@@ -38,12 +38,12 @@ pub(crate) fn stop_self() {
 
 pub(crate) use byte_lock::{ByteLock, byte_is_held, bytes_are_held};
 pub(crate) use clock::{boot_id, monotonic_ns, random_u64};
-pub(crate) use file::{File, FileIdentity};
-pub(crate) use file_system::{FileSystemKind, volatile_directory};
+pub(crate) use file::File;
+pub(crate) use file_system::volatile_directory;
 pub(crate) use fork::{fork_epoch, install_fork_hooks};
-#[cfg(loom)]
-pub(crate) use futex::WaitResult;
 pub(crate) use futex::{futex_wait, futex_wake};
-pub(crate) use identity::{ProcessIdentity, current_thread_id, process_name, thread_is_gone};
+pub(crate) use identity::{current_thread_id, process_name, thread_is_gone};
 pub(crate) use mapping::Mapping;
 pub(crate) use probe::all_tasks_exiting;
+/// Mappings and open descriptors of others keep the file; its name is gone at once.
+pub(crate) use std::fs::remove_file;

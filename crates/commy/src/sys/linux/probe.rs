@@ -11,8 +11,9 @@
 //! Absence proves nothing (another namespace, `hidepid`, no `/proc`): the answer then is `false` and the byte decides.
 //! Not seen: a child made by `vfork` or `CLONE_VM` outside of the thread group, which goes on using the memory.
 
+use super::super::common::ProcessIdentity;
 use super::fork;
-use super::identity::{ProcessIdentity, current_pid_namespace};
+use super::identity::current_pid_namespace;
 use super::proc_fs::{TaskDirectory, TaskStat};
 
 /// Whether `identity` was found to be a process of our namespace none of whose tasks executes any further instruction

@@ -118,8 +118,9 @@ fn formatted<'a>(buffer: &'a mut [u8; 32], text: std::fmt::Arguments) -> &'a CSt
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ProcessIdentity, current_thread_id};
+    use super::super::current_thread_id;
     use super::*;
+    use crate::sys::ProcessIdentity;
 
     #[test]
     fn a_name_full_of_parentheses_does_not_mislead() {

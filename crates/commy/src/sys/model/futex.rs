@@ -12,7 +12,7 @@ use super::words::AtomicU32;
 use super::{advance, world};
 use crate::sys::atomic::Ordering;
 
-pub(crate) use linux::WaitResult;
+pub(crate) use crate::sys::WaitResult;
 
 /// Who sleeps on one word, first come first.
 pub(super) struct Sleepers {

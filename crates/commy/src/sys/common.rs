@@ -1,0 +1,72 @@
+//! What is said about files, processes and sleeps in the same words on every system.
+
+/// What a file is, whatever it is called: no other file of this machine has the same pair at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct FileIdentity {
+    /// The file system: `st_dev`, or the serial number of the volume.
+    pub(crate) device: u64,
+    /// The file in it: `st_ino`, or the file index.
+    pub(crate) inode: u64,
+}
+
+/// The facts about a file that move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FileMetadata {
+    /// Length in bytes.
+    pub(crate) len: u64,
+    /// Number of names; 0 after the last one was removed, or before the first was given.
+    pub(crate) links: u64,
+    /// Bytes of storage in use, without the holes.
+    pub(crate) allocated: u64,
+}
+
+/// How far a file system can be trusted with a region.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FileSystemKind {
+    /// An ordinary disk file system.
+    Local,
+    /// Pages only; gone with the machine's power.
+    #[cfg_attr(windows, expect(dead_code, reason = "no such file system comes with the system"))]
+    Memory,
+    /// Writes go to new places: even reserved storage may run out at a store. Its name.
+    CopyOnWrite(&'static str),
+    /// Served by another machine or by a program: neither mappings nor locks can be relied upon. Its name.
+    Network(&'static str),
+}
+
+/// How a wait came to its end. Every one of them is only a reason to look again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WaitResult {
+    /// Woken, or for no reason at all.
+    Woken,
+    /// The time is over.
+    TimedOut,
+    /// The word did not hold the expected value: there was no sleep.
+    Changed,
+}
+
+/// A process, beyond the reuse of its number.
+///
+/// `start_time` is 0 if the system does not say, and `pid_namespace` is 0 if the numbers that can be looked up are not
+/// those of our own namespace; such an identity is never believed to be dying.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ProcessIdentity {
+    /// The number, as the process itself sees it.
+    pub(crate) pid: u32,
+    /// When it started, in units of the system.
+    pub(crate) start_time: u64,
+    /// Which numbers these are: on Linux the inode of the namespace.
+    pub(crate) pid_namespace: u64,
+}
+
+/// The beginning of a process's name, cut at a character to what a slot has room for.
+pub(super) fn cut_name(name: &str) -> String {
+    let cut = (0..=name.len().min(32)).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
+    name[..cut].to_owned()
+}
+
+/// Differs between processes and moments: unique, but no secret. For systems that refuse to draw.
+pub(super) fn makeshift_random(thread_id: u32, now_ns: u64) -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one((std::process::id(), thread_id, now_ns))
+}
