@@ -9,6 +9,8 @@ mod common;
 mod linux;
 #[cfg(loom)]
 pub(crate) mod model;
+#[cfg(test)]
+mod testing;
 #[cfg(windows)]
 mod windows;
 

@@ -203,6 +203,11 @@ impl Parked<'_> {
         &self.parking.table().places[self.place].cell
     }
 
+    #[cfg(test)]
+    pub(super) fn number(&self) -> usize {
+        self.place
+    }
+
     /// Says what this thread waits for. Look at the word after that.
     pub(super) fn announce(&self, key: u64, class: u32) {
         self.cell().store(key << 8 | u64::from(class as u8), Ordering::SeqCst);
