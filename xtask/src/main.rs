@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod package;
+
 use std::process::{Command, ExitCode};
 
 /// What must pass before a change is merged, in the order of what fails first.
@@ -49,13 +51,15 @@ const SANITIZED: &[&str] = &[
 const USAGE: &str = "usage: cargo xtask ci
        cargo xtask crash                                  the short form of all parts, as in ci
        cargo xtask crash model
-       cargo xtask crash instructions|storm|hostile|asan [--help | options]";
+       cargo xtask crash instructions|storm|hostile|asan [--help | options]
+       cargo xtask package COMMY.EXE URL HOMEPAGE          a zip and manifests for winget and Scoop, in target/package";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => CI.iter().try_for_each(|arguments| cargo(arguments)).and_then(|()| crash(&[])),
         ["crash", ref part @ ..] => crash(part),
+        ["package", program, url, homepage] => package::run(program, url, homepage),
         _ => Err(USAGE.to_string()),
     };
     match outcome {

@@ -11,7 +11,7 @@ mod rm;
 mod stat;
 mod table;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,6 +41,11 @@ enum Command {
     Check(Target),
     /// Remove a region
     Rm(Target),
+    /// Print completions of this command line for a shell
+    Completions {
+        /// The shell that is to complete
+        shell: clap_complete::Shell,
+    },
     #[command(name = demo::WORKER_COMMAND, hide = true)]
     DemoWorker(demo::WorkerArguments),
 }
@@ -59,6 +64,7 @@ fn main() -> ExitCode {
         Command::Stat(target) => on(&target, stat::run),
         Command::Check(target) => on(&target, check::run),
         Command::Rm(target) => on(&target, rm::run),
+        Command::Completions { shell } => completions(shell),
         Command::DemoWorker(arguments) => demo::run_worker(&arguments),
     };
     outcome.unwrap_or_else(|error| {
@@ -69,6 +75,11 @@ fn main() -> ExitCode {
         eprintln!("commy: {error}");
         ExitCode::FAILURE
     })
+}
+
+fn completions(shell: clap_complete::Shell) -> Outcome {
+    clap_complete::generate(shell, &mut CommandLine::command(), "commy", &mut std::io::stdout());
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a command on a region. An error of the region names its file.

@@ -94,3 +94,12 @@ fn the_demo_counts_every_word_once_while_ten_workers_are_killed() {
     let counts: SharedHashMap<String, u64> = Region::open(&region.0).unwrap().open_object("counts").unwrap();
     assert!(counts.get("fn").unwrap() > Some(0));
 }
+
+#[test]
+fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_commy")).args(["completions", shell]).output().unwrap();
+        let script = text(&output.stdout);
+        assert!(output.status.success() && script.contains("commy") && script.contains("check"), "{shell}: {output:?}");
+    }
+}

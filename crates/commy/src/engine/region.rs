@@ -101,7 +101,9 @@ impl Region {
     /// Opens the object `name`, or creates it empty.
     ///
     /// # Errors
-    /// `TypeMismatch` if it exists with another type; `ReadOnly`, `OutOfSpace`, `Timeout`, `InvalidArgument`.
+    /// `TypeMismatch` if it exists with another type; `ReadOnly`, `OutOfSpace`, `Timeout`, `InvalidArgument`; `Corrupt` if its
+    /// bytes are no values of the type, or the region is damaged so that a block has two owners: then there are no new
+    /// objects, and only those of numbers can be opened for writing.
     ///
     /// # Crash
     /// The object exists wholly or not at all.

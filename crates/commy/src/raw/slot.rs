@@ -115,7 +115,8 @@ impl<'a> Slot<'a> {
     pub(crate) fn lend_text(self) -> Result<&'a str> {
         let bytes = self.lend_bytes()?;
         // SAFETY: S1: only whole texts are stored into a text slot by the typed layer, and an object that comes from
-        // a file is validated whole before it is first lent (`engine::object`).
+        // a file is validated whole before it is first lent, in a region where each block has one owner
+        // (`engine::object`).
         Ok(unsafe { std::str::from_utf8_unchecked(bytes) })
     }
 }

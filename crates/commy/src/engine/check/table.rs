@@ -1,8 +1,8 @@
 //! Tables: control bytes, counts, and each key where a look-up finds it; the directory of names is one of them.
 
-use super::{Checker, Depth};
 use super::objects::{Object, STRING_SLOT, word};
 use super::owned::Owns;
+use super::{Checker, Depth};
 use crate::raw::hash_bytes;
 use crate::region::layout::OBJECT_RAW_AT;
 

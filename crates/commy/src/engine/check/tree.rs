@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Checker, Depth};
 use super::map::{class_of_size, size_of_class};
 use super::objects::{Object, STRING_SLOT, word};
+use super::{Checker, Depth};
 use crate::region::layout::{OBJECT_RAW_AT, PAGE};
 
 /// Bytes before a node's keys.
