@@ -1,4 +1,5 @@
 //! A short run of the damaged files, and of readers that must be noticed.
+#![cfg(target_os = "linux")]
 
 use std::process::{Command, Output};
 

@@ -1,6 +1,6 @@
 //! Where the parts of a region's image are, found by the documented format alone.
 
-use super::places::{Places, word};
+use crate::places::{Places, word};
 use std::collections::HashSet;
 
 /// The words that a damage may be aimed at, and the blocks that it may point to.

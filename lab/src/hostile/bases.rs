@@ -1,7 +1,7 @@
 //! Regions as the library leaves them: what mutants are made of.
 
-use super::objects;
-use super::places::{Places, word};
+use crate::objects;
+use crate::places::{Places, word};
 use crate::random::Random;
 use crate::temporary::{Temporary, quiet};
 use commy::{Region, Result, SharedBTreeMap, SharedHashMap, SharedString, SharedVec, SharedVecDeque};

@@ -1,7 +1,7 @@
 //! Readers that believe what stands in a file, one for each way to fail: what the laboratory must notice.
 
 use super::anatomy::Anatomy;
-use super::places::word;
+use crate::places::word;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Read};

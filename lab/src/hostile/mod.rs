@@ -5,10 +5,6 @@
 //! of memory larger than the file. `SEED:NUMBER` names a mutant; with the base regions, which are kept beside a
 //! failure, it is the same again.
 
-pub mod nested;
-pub mod objects;
-pub mod places;
-
 mod allocation;
 mod anatomy;
 mod bases;

@@ -2,7 +2,7 @@
 
 use super::anatomy::Anatomy;
 use super::bases::Base;
-use super::places::{checksum, word};
+use crate::places::{checksum, word};
 use crate::random::Random;
 use std::fmt;
 use std::fs::File;

@@ -115,7 +115,7 @@ impl Worker {
     fn progress(&self) -> Option<[u64; 4]> {
         let mut bytes = [0; 32];
         File::open(self.place.join(PROGRESS)).ok()?.read_exact_at(&mut bytes, 0).ok()?;
-        Some([0, 8, 16, 24].map(|at| super::places::word(&bytes, at)))
+        Some([0, 8, 16, 24].map(|at| crate::places::word(&bytes, at)))
     }
 
     /// The last mutant of a worker that has ended.

@@ -6,10 +6,10 @@ mod lengths;
 mod mutants;
 mod owners;
 
-pub use commy_lab::hostile::places::{Places, checksum, word};
+use commy_lab::files::write_all_at;
+pub use commy_lab::places::{Places, checksum, word};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 pub fn content(path: &Path) -> Vec<u8> {
@@ -19,5 +19,5 @@ pub fn content(path: &Path) -> Vec<u8> {
 }
 
 pub fn overwrite(path: &Path, bytes: &[u8], at: u64) {
-    File::options().write(true).open(path).unwrap().write_all_at(bytes, at).unwrap();
+    write_all_at(&File::options().write(true).open(path).unwrap(), bytes, at).unwrap();
 }

@@ -4,20 +4,26 @@
 //! What needs a file system, limits or a user of its own happens in a child. Where the system refuses that to us (a
 //! sandbox, no root) the child says so and the test ends there: `skipped: ...`.
 
+#[cfg(target_os = "linux")]
 mod clocks;
 mod creators;
 mod files;
 mod fixture;
+#[cfg(target_os = "linux")]
 mod full;
+#[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
 mod mounts;
 mod types;
 
-use crate::support::child::{self, Child, End};
+use crate::support::child::Child;
+#[cfg(target_os = "linux")]
+use crate::support::child::{self, End};
 use commy::Region;
-use std::ffi::CString;
-use std::io;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::{ffi::CString, io};
 
 fn spawn(module: &str, arguments: &[&str]) -> Child {
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
@@ -25,6 +31,7 @@ fn spawn(module: &str, arguments: &[&str]) -> Child {
 }
 
 /// Runs a child to its end, which must be a good one, unless it says that it was refused what it needs.
+#[cfg(target_os = "linux")]
 fn run(module: &str, role: &str, path: &Path) {
     let mut child = spawn(module, &[role, path.to_str().unwrap()]);
     while let Some(line) = child.hear() {
@@ -34,12 +41,14 @@ fn run(module: &str, role: &str, path: &Path) {
 }
 
 /// In a child: ends it, because the system refuses it what the test needs.
+#[cfg(target_os = "linux")]
 fn skip(what: &str, error: &io::Error) -> ! {
     child::tell(&format!("skipped: {what}: {error}"));
     std::process::exit(0)
 }
 
 /// In a child: mounts of this thread and its children that nobody else sees, and that go with them.
+#[cfg(target_os = "linux")]
 fn own_mounts() {
     // SAFETY: takes no pointers.
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
@@ -50,6 +59,7 @@ fn own_mounts() {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn mount(source: &str, target: &Path, kind: &str, flags: libc::c_ulong, options: &str) -> io::Result<()> {
     let [source, target, kind, options] =
         [source, target.to_str().unwrap(), kind, options].map(|text| CString::new(text).unwrap());
@@ -60,6 +70,7 @@ fn mount(source: &str, target: &Path, kind: &str, flags: libc::c_ulong, options:
 }
 
 /// Sets the soft limit of a resource, within the hard one, which it returns.
+#[cfg(target_os = "linux")]
 fn limit(resource: libc::__rlimit_resource_t, value: Option<u64>) -> u64 {
     let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: reads and writes one `rlimit`.

@@ -7,6 +7,7 @@ mod memory;
 mod objects;
 mod paused;
 pub mod recovery;
+#[cfg(target_os = "linux")]
 mod systems;
 mod values;
 

@@ -281,6 +281,7 @@ fn a_wait_ends_in_time() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn who_waits_uses_no_processor() {
     let (_temporary, region) = region();
     let queue: SharedVecDeque<u64> = region.object("queue").expect("a queue");

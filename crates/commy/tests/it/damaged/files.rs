@@ -5,7 +5,6 @@ use crate::refused;
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, RegionOptions, SharedVec};
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -63,21 +62,35 @@ fn what_is_no_file_is_refused_without_waiting() {
     let temporary = Temporary::new();
     let directory = temporary.file("directory");
     fs::create_dir(&directory).unwrap();
-    let pipe = temporary.file("pipe");
-    let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
-    // SAFETY: the path ends in NUL.
-    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-    let socket = temporary.file("socket");
-    let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    for path in [&directory, &pipe, &socket] {
+    let mut all = vec![directory];
+    #[cfg(target_os = "linux")]
+    let _socket = pipe_and_socket(&temporary, &mut all);
+    for path in &all {
         assert_refused(path, path.to_str().unwrap());
         assert!(Region::remove(path).is_err());
         assert!(path.exists());
     }
-    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
-    refused!(options().open("/dev/null"), Error::Io { .. } | Error::NotARegion { .. });
     refused!(options().open(temporary.file("missing")), Error::NotFound);
     refused!(Region::remove(temporary.file("missing")), Error::NotFound);
+}
+
+/// Others whose opening would wait for somebody.
+#[cfg(target_os = "linux")]
+fn pipe_and_socket(temporary: &Temporary, all: &mut Vec<std::path::PathBuf>) -> std::os::unix::net::UnixListener {
+    let [pipe, socket] = ["pipe", "socket"].map(|name| temporary.file(name));
+    let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+    // SAFETY: the path ends in NUL.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    refused!(options().open("/dev/null"), Error::Io { .. } | Error::NotARegion { .. });
+    all.extend([pipe, socket]);
+    listener
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_link_that_leads_nowhere_is_no_region_and_not_replaced() {
+    let temporary = Temporary::new();
     let dangling = temporary.file("dangling");
     std::os::unix::fs::symlink("nowhere", &dangling).unwrap();
     refused!(options().open(&dangling), Error::NotFound);
@@ -85,6 +98,7 @@ fn what_is_no_file_is_refused_without_waiting() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_file_without_permission_says_so() {
     let temporary = Temporary::new();
     let bytes = region(&temporary);

@@ -6,9 +6,9 @@ use crate::seeded::{Random, seed, thorough};
 use crate::support::child::{self, Child};
 use crate::support::temporary::{Temporary, quiet};
 use commy::RegionOptions;
-use commy_lab::hostile::objects::{exercise, fill};
+use commy_lab::files::write_all_at;
+use commy_lab::objects::{exercise, fill};
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -40,7 +40,7 @@ impl Template {
     fn restore(&self) {
         self.file.set_len(self.bytes.len() as u64).unwrap();
         for (from, to) in &self.parts {
-            self.file.write_all_at(&self.bytes[*from as usize..*to as usize], *from).unwrap();
+            write_all_at(&self.file, &self.bytes[*from as usize..*to as usize], *from).unwrap();
         }
     }
 
@@ -84,7 +84,7 @@ impl Template {
                     word.to_le_bytes().to_vec()
                 }
             };
-            self.file.write_all_at(&new, at).unwrap();
+            write_all_at(&self.file, &new, at).unwrap();
             changes.push(format!("{at} (heap + {}): {new:x?}", at as i64 - heap as i64));
         }
         changes.join(", ")
@@ -98,9 +98,8 @@ fn entry() {
     child::entry(|arguments| {
         let [path, original, seed, from, to] = arguments else { panic!("{arguments:?}") };
         let numbers = [seed, from, to].map(|number| number.parse::<u64>().unwrap());
-        let limit = libc::rlimit { rlim_cur: 3 << 30, rlim_max: 3 << 30 };
-        // SAFETY: reads one structure. A huge allocation fails, and that ends the process.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+        #[cfg(target_os = "linux")]
+        limit_memory();
         std::panic::set_hook(Box::new(|info| {
             let trace = std::backtrace::Backtrace::capture().to_string();
             *PANIC.lock().unwrap() = format!("{info} {trace}").replace('\n', " ");
@@ -112,6 +111,14 @@ fn entry() {
         }
         template.restore();
     });
+}
+
+/// A huge allocation fails, and that ends the process.
+#[cfg(target_os = "linux")]
+fn limit_memory() {
+    let limit = libc::rlimit { rlim_cur: 3 << 30, rlim_max: 3 << 30 };
+    // SAFETY: reads one structure.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
 }
 
 fn one(path: &Path, template: &Template, seed: u64, number: u64) {

@@ -14,6 +14,7 @@ const CROWD: u64 = 16;
 fn entry() {
     child::entry(|arguments| {
         let [role, path] = arguments else { panic!("{arguments:?}") };
+        #[cfg(target_os = "linux")]
         if role.starts_with("named") {
             refuse_unnamed_files();
         }
@@ -34,6 +35,7 @@ fn entry() {
 }
 
 /// From now on the kernel knows no O_TMPFILE.
+#[cfg(target_os = "linux")]
 fn refuse_unnamed_files() {
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;

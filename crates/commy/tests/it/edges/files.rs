@@ -125,6 +125,7 @@ fn a_file_that_was_cut_off_is_not_grown_nor_opened() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn who_reads_what_was_cut_off_ends_by_a_signal_and_nobody_else() {
     let temporary = Temporary::new();
     let region = create(&temporary.region());
@@ -140,6 +141,7 @@ fn who_reads_what_was_cut_off_ends_by_a_signal_and_nobody_else() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_link_that_leads_nowhere_is_an_error_and_no_endless_loop() {
     let temporary = Temporary::new();
     let link = temporary.file("link");

@@ -14,9 +14,9 @@ use commy::{
     Error, Plain, Region, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter, SharedGauge, SharedHashMap,
     SharedHashSet, SharedString, SharedVec, SharedVecDeque, Value,
 };
+use commy_lab::files::write_all_at;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Plain)]
@@ -187,7 +187,7 @@ fn restore(path: &Path) {
     while !rest.is_empty() {
         let (head, tail) = rest.split_at(16);
         let [at, len] = [0, 8].map(|field| u64::from_le_bytes(head[field..field + 8].try_into().unwrap()));
-        file.write_all_at(&tail[..len as usize], at).unwrap();
+        write_all_at(&file, &tail[..len as usize], at).unwrap();
         if len == 0 {
             file.set_len(at).unwrap();
         }

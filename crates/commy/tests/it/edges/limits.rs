@@ -1,8 +1,9 @@
 //! What a process may have: address space, descriptors.
 
 use super::{is_clean, limit, names, run, spawn};
-use crate::liveness::{slot_is_held, until};
+use crate::liveness::until;
 use crate::support::child;
+use crate::support::stop::slot_is_held;
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedVec};
 use std::path::Path;

@@ -5,9 +5,9 @@ use crate::seeded::Random;
 use crate::support::child;
 use crate::support::temporary::LOCK_TIMEOUT;
 use commy::{Error, Region, Result, SharedVec};
+use commy_lab::files::{read_exact_at, write_all_at};
 use std::fs::File;
 use std::ops::Bound;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -312,14 +312,14 @@ impl Notes {
     pub fn read(&self, thread: u64) -> (u64, u64) {
         let mut bytes = [0; 16];
         // A short read: nothing was noted yet.
-        let _ = self.0.read_at(&mut bytes, thread * 16);
+        let _ = read_exact_at(&self.0, &mut bytes, thread * 16);
         let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         (word(0), word(8))
     }
 
     fn write(&self, thread: u64, (longest, calls): (u64, u64)) {
         let bytes: Vec<u8> = longest.to_le_bytes().into_iter().chain(calls.to_le_bytes()).collect();
-        self.0.write_all_at(&bytes, thread * 16).expect("room for notes");
+        write_all_at(&self.0, &bytes, thread * 16).expect("room for notes");
     }
 }
 

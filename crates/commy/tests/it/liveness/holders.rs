@@ -1,8 +1,13 @@
 //! A lock's holder is stopped, killed, huge, a zombie.
 
-use super::{signal, slot_is_held, spawn, state_of, stop, until};
+#[cfg(target_os = "linux")]
+use super::state_of;
+use super::{spawn, until};
 use crate::refused;
 use crate::support::child::{self, Child, End};
+#[cfg(target_os = "linux")]
+use crate::support::stop::slot_is_held;
+use crate::support::stop::{go_on, stop};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, ProcessState, Region, SharedVec};
 use std::hint::black_box;
@@ -24,7 +29,9 @@ fn entry() {
             numbers.push(2).unwrap();
             child::tell("pushed");
         }
+        #[cfg(target_os = "linux")]
         ["hold without leader", path] => hold_without_leader(path),
+        #[cfg(target_os = "linux")]
         ["hold and share", path] => hold_and_share(path),
         other => panic!("{other:?}"),
     });
@@ -53,6 +60,7 @@ fn hold(region: Region, touched: usize) {
 }
 
 /// Forks a process whose first thread ends while the second one holds.
+#[cfg(target_os = "linux")]
 fn hold_without_leader(path: &str) {
     // SAFETY: the child uses nothing of this process but its standard streams.
     let pid = unsafe { libc::fork() };
@@ -73,6 +81,7 @@ fn hold_without_leader(path: &str) {
 }
 
 /// Holds, while another process uses the same memory, as between `vfork` and `exec`: it does not go with this one.
+#[cfg(target_os = "linux")]
 fn hold_and_share(path: &str) {
     extern "C" fn sleep(_: *mut libc::c_void) -> libc::c_int {
         // SAFETY: takes no pointers; ends this process should the test hang.
@@ -128,9 +137,10 @@ fn a_stopped_holder_is_never_robbed() {
     numbers.push(0).unwrap();
     let child = holder("hold", &temporary.region());
     stop(&child);
+    let pid = child.pid();
     std::thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| is_not_robbed(&numbers, child.pid()));
+            scope.spawn(|| is_not_robbed(&numbers, pid));
         }
     });
     refused!(numbers.write().map(drop), Error::Timeout { .. });
@@ -148,7 +158,7 @@ fn a_stopped_holder_is_never_robbed() {
         assert_ne!(it.state, ProcessState::Dead);
         it.state == ProcessState::Unresponsive
     });
-    signal(&child, libc::SIGCONT);
+    go_on(&child);
     end_in_peace(child);
     numbers.push(1).unwrap();
     assert_eq!(numbers.to_vec().unwrap(), [0, 7, 8, 1]);
@@ -203,6 +213,7 @@ fn the_lock_of_a_killed_holder_with_much_memory_is_had_soon() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn the_locks_of_the_dead_are_had_while_their_memory_is_still_there() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
@@ -221,6 +232,7 @@ fn the_locks_of_the_dead_are_had_while_their_memory_is_still_there() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_zombie_holds_nothing() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
@@ -233,6 +245,7 @@ fn a_zombie_holds_nothing() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_process_whose_first_thread_has_ended_is_not_dead() {
     let temporary = Temporary::new();
     let region = quiet().lock_timeout(SHORT).create(temporary.region()).unwrap();

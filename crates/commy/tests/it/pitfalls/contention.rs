@@ -2,12 +2,13 @@
 
 use super::{is_clean, start, vector};
 use crate::damaged::{Places, content, overwrite, word};
-use crate::liveness::{signal, stop, until, until_stopped};
+use crate::liveness::until;
 use crate::refused;
 use crate::support::child::{Child, End};
+use crate::support::stop::{go_on, stop, until_stopped};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedHashMap, SharedVec};
-use std::os::unix::fs::FileExt;
+use commy_lab::files::read_exact_at;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -166,7 +167,7 @@ fn a_reader_paused_anywhere_in_a_copy_never_gives_out_half_of_it() {
             guard.clear().unwrap();
             guard.extend(vec![text(number); 1000]).unwrap();
         }
-        signal(&reader, libc::SIGCONT);
+        go_on(&reader);
         assert_eq!(reader.hear().as_deref(), Some("whole"));
     }
     drop(reader);
@@ -236,7 +237,7 @@ const RESERVED: u32 = 1 << 18;
 fn lock_word(temporary: &Temporary) -> u32 {
     let header = super::recovery::header_of(&content(&temporary.region()), "SharedVec<u64>");
     let mut word = [0; 4];
-    std::fs::File::open(temporary.region()).unwrap().read_exact_at(&mut word, header).unwrap();
+    read_exact_at(&std::fs::File::open(temporary.region()).unwrap(), &mut word, header).unwrap();
     u32::from_le_bytes(word)
 }
 
@@ -284,8 +285,8 @@ fn reads_that_wait_and_are_stopped_killed_or_give_up_stop_nobody() {
         scope.spawn(|| refused!(a.read().map(drop), Error::Timeout { .. })).join().unwrap();
     });
     assert_eq!(claims(), 2, "who gives up takes its claim back");
-    let killed = children.pop().unwrap();
-    signal(&killed, libc::SIGKILL);
+    let mut killed = children.pop().unwrap();
+    killed.kill();
     assert_eq!(killed.wait(), End::Killed);
     stop(&children[0]);
     drop(guard);
@@ -293,7 +294,7 @@ fn reads_that_wait_and_are_stopped_killed_or_give_up_stop_nobody() {
     (0..100).for_each(|number| a.push(number).unwrap());
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(claims(), 0, "nobody comes, so nobody is waited for");
-    signal(&children[0], libc::SIGCONT);
+    go_on(&children[0]);
     assert_eq!(children[0].hear().as_deref(), Some("done"));
     assert_eq!((claims(), a.len().unwrap()), (0, 100));
     is_clean(&region);
@@ -326,7 +327,7 @@ fn a_stopped_waiter_for_whom_the_lock_is_reserved_stops_nobody() {
     });
     println!("{:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for who is asleep");
-    signal(&child, libc::SIGCONT);
+    go_on(&child);
     assert_eq!(child.hear().as_deref(), Some("done"));
     assert_eq!(a.to_vec().unwrap(), [1, 3, 3, 3, 2]);
 }
@@ -388,7 +389,7 @@ fn while_the_heap_must_stand_still_who_is_inside_goes_on_and_who_comes_waits() {
         scope.spawn(late).join().unwrap();
     });
     drop(guard);
-    signal(&checker, libc::SIGCONT);
+    go_on(&checker);
     let mut checker = checker;
     assert_eq!(checker.hear().as_deref(), Some("done"));
     b.push(100).unwrap();

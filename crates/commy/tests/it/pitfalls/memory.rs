@@ -176,6 +176,7 @@ fn a_guard_that_touches_many_inner_vectors_logs_each_once() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn what_is_free_again_keeps_its_storage() {
     use std::os::unix::fs::MetadataExt;
     let temporary = Temporary::new();

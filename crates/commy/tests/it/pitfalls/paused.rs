@@ -2,9 +2,10 @@
 
 use super::{is_clean, start, vector};
 use crate::damaged::{Places, content, word};
-use crate::liveness::{signal, slot_is_held, until, until_stopped};
+use crate::liveness::until;
 use crate::refused;
 use crate::support::child::{Child, End};
+use crate::support::stop::{go_on, slot_is_held, until_stopped};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedVec};
 use std::sync::{Barrier, Mutex};
@@ -29,7 +30,7 @@ fn stopped(role: &str, temporary: &Temporary, point: &str, nth: u32) -> Child {
 }
 
 fn goes_on(mut child: Child) {
-    signal(&child, libc::SIGCONT);
+    go_on(&child);
     assert_eq!(child.hear().as_deref(), Some("done"));
     child.send("end");
     assert_eq!(child.wait(), End::Finished);
@@ -103,7 +104,7 @@ fn a_remover_paused_until_the_header_is_somebody_elses_is_in_nobodys_way() {
     let mut late = stopped("stop removing", &temporary, "lock: intent", 1);
     // The name is gone, its header is the next one to be used, and the directory is locked for that.
     let creator = stopped("stop with the directory", &temporary, "lock: word taken", 1);
-    signal(&late, libc::SIGCONT);
+    go_on(&late);
     // Were it to keep the header and wait for the directory, the creator would wait for the header: a deadlock.
     assert_eq!(late.hear().as_deref(), Some("done"), "there is nothing to remove");
     goes_on(creator);
@@ -253,7 +254,7 @@ fn a_late_recoverer_does_not_rob_the_lanes_next_owner() {
     let mut next = start("hold", &temporary, "", 0);
     assert_eq!(next.hear().as_deref(), Some("held"));
     assert_eq!(states(&content(&temporary.region())), [1, 1, 1]);
-    signal(&late, libc::SIGCONT);
+    go_on(&late);
     until("the late one looks again", || {
         region.processes().unwrap().iter().any(|process| process.pid == late.pid() && process.waits_for.is_some())
     });

@@ -1,16 +1,18 @@
 //! What recovery does, beyond what killing at every point shows.
 
+#[cfg(target_os = "linux")]
+mod shared_word;
+
 use super::{die, is_clean, start, vector};
 use crate::damaged::{Places, content, overwrite, word};
-use crate::liveness::{signal, until, until_stopped};
+use crate::liveness::until;
 use crate::refused;
 use crate::support::child::End;
+use crate::support::stop::{go_on, until_stopped};
 use crate::support::temporary::{Temporary, quiet};
 use commy::{Error, Region, SharedVec};
-use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::sync::atomic::{AtomicU32, Ordering};
+#[cfg(target_os = "linux")]
+use shared_word::SharedWord;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -34,97 +36,6 @@ fn a_waiter_does_not_pay_for_what_the_dead_left_to_free() {
     assert!(region.stats().unwrap().allocated < full / 10, "now it is done");
     println!("the lock after {waited:?}, all freed after {all:?}");
     assert!(waited < Duration::from_millis(500) && waited < all);
-}
-
-/// A word of a region's file, in memory as the library has it.
-struct SharedWord {
-    page: *mut u8,
-    within: usize,
-}
-
-// SAFETY: used as an atomic only.
-unsafe impl Sync for SharedWord {}
-
-impl SharedWord {
-    fn of(temporary: &Temporary, offset: u64) -> SharedWord {
-        let file = File::options().read(true).write(true).open(temporary.region()).unwrap();
-        let (start, within) = (offset / 4096 * 4096, (offset % 4096) as usize);
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let (descriptor, start) = (file.as_raw_fd(), start as libc::off_t);
-        // SAFETY: a new mapping of one page of the file, wherever there is room.
-        let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, libc::MAP_SHARED, descriptor, start) };
-        assert_ne!(page, libc::MAP_FAILED);
-        SharedWord { page: page.cast(), within }
-    }
-
-    fn get(&self) -> &AtomicU32 {
-        // SAFETY: inside of the page, aligned, and mapped as long as `self` lives.
-        unsafe { AtomicU32::from_ptr(self.page.add(self.within).cast()) }
-    }
-
-    /// Sleeps in a futex class while the word is `seen`, until a wake comes; false: none did.
-    fn is_woken(&self, seen: u32, class: u32) -> bool {
-        let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: writes one `timespec`.
-        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut end) };
-        end.tv_sec += 20;
-        let nobody = std::ptr::null::<u32>();
-        // SAFETY: the word and the `timespec` live longer than the call.
-        let result = unsafe {
-            let word = self.get().as_ptr();
-            libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT_BITSET, seen, &raw const end, nobody, class)
-        };
-        result == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN)
-    }
-}
-
-impl Drop for SharedWord {
-    fn drop(&mut self) {
-        // SAFETY: the page mapped in `of`.
-        unsafe { libc::munmap(self.page.cast(), 4096) };
-    }
-}
-
-/// The bit and the futex class of those who wait for a change of an object. See the lock word in ARCHITECTURE.md.
-const CHANGE: u32 = 1 << 17;
-const CHANGE_CLASS: u32 = 4;
-
-#[test]
-fn a_wake_that_the_dead_owed_comes_from_recovery() {
-    let temporary = Temporary::new();
-    let region = quiet().create(temporary.region()).unwrap();
-    let a = vector(&region, "a");
-    let header = header_of(&content(&temporary.region()), "SharedVec<u64>");
-    let [lock, change] = [0, 4].map(|at| SharedWord::of(&temporary, header + at));
-    let woken_by = |what: &dyn Fn()| {
-        let seen = change.get().load(Ordering::SeqCst);
-        std::thread::scope(|scope| {
-            let sleeper = scope.spawn(|| change.is_woken(seen, CHANGE_CLASS));
-            what();
-            sleeper.join().unwrap()
-        })
-    };
-    // The lock was free again when its holder died, so nobody meets the dead there; the sleeper would sleep on.
-    lock.get().fetch_or(CHANGE, Ordering::SeqCst);
-    let dies_before_waking = || {
-        die("die pushing", &temporary, "release: word free, nobody woken", 1);
-        is_clean(&region);
-    };
-    assert!(woken_by(&dies_before_waking), "nobody woke who waits for a change");
-    lock.get().fetch_and(!CHANGE, Ordering::SeqCst);
-    // A waiter dies; perhaps the wake that went to it was meant for somebody else.
-    let mut waiter = start("stop pushing", &temporary, "never", 1);
-    assert_eq!(waiter.hear().as_deref(), Some("ready"));
-    let guard = a.write().unwrap();
-    assert!(waiter.send("push"));
-    until("it waits", || {
-        region.processes().unwrap().iter().any(|process| process.pid == waiter.pid() && process.waits_for.is_some())
-    });
-    waiter.kill();
-    assert_eq!(waiter.wait(), End::Killed);
-    drop(guard);
-    assert!(woken_by(&|| is_clean(&region)), "nobody woke who waits beside the dead");
-    assert_eq!(a.to_vec().unwrap(), [7]);
 }
 
 #[test]
@@ -187,7 +98,7 @@ fn a_late_reaper_does_not_remove_what_is_somebody_elses_now() {
     until("the one who reaped is gone", || region.processes().unwrap().len() == 2);
     let (mut next, second) = nameless();
     assert_eq!(second, first, "the header is used again");
-    signal(&late, libc::SIGCONT);
+    go_on(&late);
     assert_eq!(late.hear().as_deref(), Some("done"));
     assert!(next.send("go on"));
     assert_eq!(next.hear().as_deref(), Some("done"), "its object is still there");
@@ -358,7 +269,51 @@ fn after_a_crash_of_the_machine_a_damaged_region_is_found_out_at_opening() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_wake_that_the_dead_owed_comes_from_recovery() {
+    /// The bit and the futex class of those who wait for a change of an object. See the lock word in ARCHITECTURE.md.
+    const CHANGE: u32 = 1 << 17;
+    const CHANGE_CLASS: u32 = 4;
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let a = vector(&region, "a");
+    let header = header_of(&content(&temporary.region()), "SharedVec<u64>");
+    let [lock, change] = [0, 4].map(|at| SharedWord::of(&temporary, header + at));
+    let woken_by = |what: &dyn Fn()| {
+        let seen = change.get().load(std::sync::atomic::Ordering::SeqCst);
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| change.is_woken(seen, CHANGE_CLASS));
+            what();
+            sleeper.join().unwrap()
+        })
+    };
+    // The lock was free again when its holder died, so nobody meets the dead there; the sleeper would sleep on.
+    lock.get().fetch_or(CHANGE, std::sync::atomic::Ordering::SeqCst);
+    let dies_before_waking = || {
+        die("die pushing", &temporary, "release: word free, nobody woken", 1);
+        is_clean(&region);
+    };
+    assert!(woken_by(&dies_before_waking), "nobody woke who waits for a change");
+    lock.get().fetch_and(!CHANGE, std::sync::atomic::Ordering::SeqCst);
+    // A waiter dies; perhaps the wake that went to it was meant for somebody else.
+    let mut waiter = start("stop pushing", &temporary, "never", 1);
+    assert_eq!(waiter.hear().as_deref(), Some("ready"));
+    let guard = a.write().unwrap();
+    assert!(waiter.send("push"));
+    until("it waits", || {
+        region.processes().unwrap().iter().any(|process| process.pid == waiter.pid() && process.waits_for.is_some())
+    });
+    waiter.kill();
+    assert_eq!(waiter.wait(), End::Killed);
+    drop(guard);
+    assert!(woken_by(&|| is_clean(&region)), "nobody woke who waits beside the dead");
+    assert_eq!(a.to_vec().unwrap(), [7]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn a_copy_with_holes_gets_its_storage_when_it_is_opened() {
+    use std::os::unix::fs::MetadataExt;
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
     vector(&region, "a").reserve(1_000_000).unwrap();
@@ -366,10 +321,10 @@ fn a_copy_with_holes_gets_its_storage_when_it_is_opened() {
     // As a copier does that leaves out what is zero. A store into a hole would be a signal once the disk is full.
     let bytes = content(&temporary.region());
     let copy = temporary.file("copy");
-    let file = File::create_new(&copy).unwrap();
+    let file = std::fs::File::create_new(&copy).unwrap();
     file.set_len(bytes.len() as u64).unwrap();
     for (number, page) in bytes.chunks(4096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0)) {
-        file.write_all_at(page, number as u64 * 4096).unwrap();
+        commy_lab::files::write_all_at(&file, page, number as u64 * 4096).unwrap();
     }
     let places = Places::of(&bytes);
     let heap = places.committed_end - places.heap_at;

@@ -8,10 +8,11 @@
 //! ```
 //! Lines go through stdin and stdout; nobody sleeps to let the other catch up.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::AsRawFd;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const ARGUMENTS: &str = "COMMY_TEST_CHILD";
@@ -26,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Child {
     process: std::process::Child,
     input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    /// What it tells; ends with its output.
+    told: Receiver<String>,
 }
 
 /// A path as an argument of a child.
@@ -37,7 +39,7 @@ pub fn text(path: &Path) -> String {
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// By SIGKILL.
+    /// By somebody, or by itself as if it were killed.
     Killed,
     /// By itself, successfully.
     Finished,
@@ -57,8 +59,11 @@ impl Child {
             .spawn()
             .expect("a new process");
         let input = process.stdin.take();
-        let output = BufReader::new(process.stdout.take().expect("stdout is a pipe"));
-        Child { process, input, output }
+        let output = process.stdout.take().expect("stdout is a pipe");
+        let (tell, told) = channel();
+        // A thread, because no system but Linux lets one wait for a pipe with an end.
+        thread::spawn(move || pass_on(output, &tell));
+        Child { process, input, told }
     }
 
     pub fn pid(&self) -> u32 {
@@ -72,16 +77,14 @@ impl Child {
 
     /// The next line that the child tells; `None` if it ends first.
     pub fn hear(&mut self) -> Option<String> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            self.wait_for_output(deadline);
-            let mut line = String::new();
-            if self.output.read_line(&mut line).expect("a pipe from the child") == 0 {
-                return None;
-            }
-            if let Some(told) = line.trim_end().strip_prefix(MARK) {
-                return Some(told.to_string());
-            }
+        self.hear_until(Instant::now() + PATIENCE)
+    }
+
+    fn hear_until(&mut self, deadline: Instant) -> Option<String> {
+        match self.told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("child {} hangs", self.process.id()),
         }
     }
 
@@ -94,31 +97,13 @@ impl Child {
     pub fn wait(mut self) -> End {
         self.input = None;
         let deadline = Instant::now() + PATIENCE;
-        let mut rest = [0; 4096];
-        loop {
-            self.wait_for_output(deadline);
-            if self.output.read(&mut rest).expect("a pipe from the child") == 0 {
-                break;
-            }
-        }
+        while self.hear_until(deadline).is_some() {}
         end_of(self.process.wait().expect("our own child"))
     }
 
     /// Has it ended? Does not wait.
     pub fn try_wait(&mut self) -> Option<End> {
         self.process.try_wait().expect("our own child").map(end_of)
-    }
-
-    /// Waits until there is something to read, be it the end.
-    fn wait_for_output(&mut self, deadline: Instant) {
-        if !self.output.buffer().is_empty() {
-            return;
-        }
-        let mut poll = libc::pollfd { fd: self.output.get_ref().as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let left = deadline.saturating_duration_since(Instant::now()).as_millis() as i32;
-        // SAFETY: one valid pollfd.
-        let ready = unsafe { libc::poll(&raw mut poll, 1, left) };
-        assert!(ready != 0, "child {} hangs", self.process.id());
     }
 }
 
@@ -130,6 +115,19 @@ impl Drop for Child {
     }
 }
 
+/// Passes on the lines that are meant for the parent.
+fn pass_on(output: ChildStdout, tell: &Sender<String>) {
+    for line in BufReader::new(output).lines() {
+        let line = line.expect("a pipe from the child");
+        if let Some(told) = line.trim_end().strip_prefix(MARK)
+            && tell.send(told.to_string()).is_err()
+        {
+            return;
+        }
+    }
+}
+
+#[cfg(unix)]
 fn end_of(status: ExitStatus) -> End {
     use std::os::unix::process::ExitStatusExt;
     match (status.signal(), status.code()) {
@@ -139,19 +137,35 @@ fn end_of(status: ExitStatus) -> End {
     }
 }
 
+/// The codes with which `std` terminates a child, and a child itself at a crash point.
+#[cfg(windows)]
+fn end_of(status: ExitStatus) -> End {
+    match status.code() {
+        Some(1 | 137) => End::Killed,
+        Some(0) => End::Finished,
+        code => End::Failed(code.unwrap_or(-1)),
+    }
+}
+
 /// The body of an entry point. Does nothing when the test is run as one of all; in a child it runs `body` and ends the
 /// process. A panic in `body` makes the child fail.
 pub fn entry(body: impl FnOnce(&[&str])) {
     let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
-    // Nobody outlives the run of the tests.
+    #[cfg(target_os = "linux")]
+    end_with_the_parent();
+    body(&arguments.split(SEPARATOR).collect::<Vec<_>>());
+    std::process::exit(0);
+}
+
+/// Nobody outlives the run of the tests.
+#[cfg(target_os = "linux")]
+fn end_with_the_parent() {
     // SAFETY: takes no pointers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     let parent = std::env::var(PARENT).expect("the parent says who it is");
     if parent != std::os::unix::process::parent_id().to_string() {
         std::process::exit(1);
     }
-    body(&arguments.split(SEPARATOR).collect::<Vec<_>>());
-    std::process::exit(0);
 }
 
 /// In a child: tells the parent a line.

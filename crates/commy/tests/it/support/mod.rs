@@ -4,5 +4,6 @@
 pub mod child;
 pub mod killer;
 pub mod sources;
+pub mod stop;
 
 pub use commy_lab::{catalogue, judge, scenario, temporary, world};

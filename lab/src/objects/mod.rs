@@ -1,6 +1,7 @@
 //! One object of each kind, and questions and changes that try all that they can do.
 
-use super::nested;
+mod nested;
+
 use commy::{
     Plain, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter, SharedGauge, SharedHashMap,
     SharedHashSet, SharedString, SharedVec, SharedVecDeque,
