@@ -20,6 +20,8 @@ use super::range::Range;
 /// Views begin at multiples of this (the allocation granularity, the same on all Windows); files made here end at one.
 pub(super) const GRANULE: u64 = 64 << 10;
 const PAGE: usize = 4096;
+/// How often other addresses are tried at the beginning.
+const TRIES: u32 = 100;
 
 /// Shared views of a file, unmapped on drop.
 #[derive(Debug)]
@@ -41,17 +43,25 @@ impl Mapping {
     pub(crate) fn new(file: &File, len: u64, writable: bool) -> io::Result<Mapping> {
         let reserved = len.checked_next_multiple_of(GRANULE).and_then(|len| usize::try_from(len).ok());
         let reserved = reserved.filter(|&len| len > 0).ok_or(io::ErrorKind::InvalidInput)?;
-        let range = Range::reserve(reserved)?;
-        let base = NonNull::new(range.base()).expect("a reservation is not at 0");
-        let mapping = Mapping {
-            base,
-            #[cfg(test)]
-            len,
-            writable,
-            mapped: AtomicUsize::new(0),
-            range: Mutex::new(range),
+        let mut tries = TRIES;
+        let mapping = loop {
+            let range = Range::reserve(reserved)?;
+            let mapping = Mapping {
+                base: NonNull::new(range.base()).expect("a reservation is not at 0"),
+                #[cfg(test)]
+                len,
+                writable,
+                mapped: AtomicUsize::new(0),
+                range: Mutex::new(range),
+            };
+            match mapping.map_up_to(file, 1) {
+                Ok(()) => break mapping,
+                // Somebody was faster at these addresses; no view is bound to them yet, so others do as well.
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy && tries > 0 => tries -= 1,
+                Err(error) => return Err(error),
+            }
         };
-        mapping.map_up_to(file, 1)?;
+        let base = mapping.base;
         parking::register(base.as_ptr().addr(), reserved, file.identity());
         Ok(mapping)
     }

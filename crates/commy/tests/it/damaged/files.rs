@@ -62,10 +62,13 @@ fn what_is_no_file_is_refused_without_waiting() {
     let temporary = Temporary::new();
     let directory = temporary.file("directory");
     fs::create_dir(&directory).unwrap();
-    let mut all = vec![directory];
+    let paths = [directory].into_iter();
     #[cfg(target_os = "linux")]
-    let _socket = pipe_and_socket(&temporary, &mut all);
-    for path in &all {
+    let (paths, _listener) = {
+        let (others, listener) = pipe_and_socket(&temporary);
+        (paths.chain(others), listener)
+    };
+    for path in &paths.collect::<Vec<_>>() {
         assert_refused(path, path.to_str().unwrap());
         assert!(Region::remove(path).is_err());
         assert!(path.exists());
@@ -76,15 +79,14 @@ fn what_is_no_file_is_refused_without_waiting() {
 
 /// Others whose opening would wait for somebody.
 #[cfg(target_os = "linux")]
-fn pipe_and_socket(temporary: &Temporary, all: &mut Vec<std::path::PathBuf>) -> std::os::unix::net::UnixListener {
+fn pipe_and_socket(temporary: &Temporary) -> ([std::path::PathBuf; 2], std::os::unix::net::UnixListener) {
     let [pipe, socket] = ["pipe", "socket"].map(|name| temporary.file(name));
     let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
     // SAFETY: the path ends in NUL.
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     refused!(options().open("/dev/null"), Error::Io { .. } | Error::NotARegion { .. });
-    all.extend([pipe, socket]);
-    listener
+    ([pipe, socket], listener)
 }
 
 #[test]

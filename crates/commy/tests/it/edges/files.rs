@@ -1,6 +1,8 @@
 //! A region's file in other hands, while it is in use: deleted, replaced, cut off; and names that lead nowhere.
 
-use super::{is_clean, names, spawn};
+#[cfg(target_os = "linux")]
+use super::names;
+use super::{is_clean, spawn};
 use crate::damaged::{Places, content};
 use crate::refused;
 use crate::support::child::{self, End};
