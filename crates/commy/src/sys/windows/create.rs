@@ -22,7 +22,7 @@ use super::clock::random_u64;
 use super::file::{File, READ_AND_WRITE, SHARE_ALL};
 use super::file_system::volatile_directory;
 use super::handle::{check, owned, patiently, wide_path};
-use super::remove::unlink;
+use super::remove::discard;
 use super::security::Descriptor;
 
 /// A provisional name, removed on drop.
@@ -46,7 +46,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if *self.present.get_mut() {
-            let _ = unlink(&self.path);
+            discard(&self.path);
         }
     }
 }
@@ -65,6 +65,8 @@ pub(super) fn create_named(final_path: &Path, mode: u32) -> io::Result<File> {
         let temporary = Temporary { path: path.clone(), present: AtomicBool::new(true) };
         let file = File::adopt(created, Some(temporary))?;
         if take(file.handle(), WITNESS, 1, true)? && file.path_names_this(&path)? {
+            // While nobody can be in the way.
+            file.locker()?;
             return Ok(file);
         }
         // A sweeper came between creation and lock; it removes what it got, we start over.
@@ -102,7 +104,7 @@ fn sweep(directory: &Path, prefix: &OsStr) {
                 && take(file.handle(), WITNESS, 1, true).unwrap_or(false)
                 && file.path_names_this(&path).unwrap_or(false)
             {
-                let _ = unlink(&path);
+                discard(&path);
             }
         }
     }

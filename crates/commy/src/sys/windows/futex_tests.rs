@@ -70,6 +70,13 @@ fn a_wait_ends_by_change_or_time() {
 }
 
 #[test]
+fn the_places_of_a_file_can_be_had() {
+    let directory = Directory::new();
+    let parking = parking::of_file(directory.page().identity()).unwrap();
+    assert_eq!(parking.take_place().unwrap().number(), 0);
+}
+
+#[test]
 fn sleepers_are_found_by_file_not_by_address() {
     let directory = Directory::new();
     let file = directory.page();

@@ -271,6 +271,11 @@ pub(super) fn unregister(base: usize) {
     drop(gone);
 }
 
+#[cfg(test)]
+pub(super) fn of_file(identity: FileIdentity) -> io::Result<Parking> {
+    Parking::of_file(identity)
+}
+
 /// Where a word is waited for, and what it is called there; `None` if there are no places to be had.
 pub(super) fn find(word: usize) -> Option<(Arc<Parking>, u64)> {
     static OWN: OnceLock<Arc<Parking>> = OnceLock::new();

@@ -4,7 +4,7 @@
 //! (a mapping, a file system without it), the file moves to a hidden provisional name, so that its own is free at once,
 //! and is deleted as soon as that works: now, or by the next creator of a region of this name.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
@@ -31,13 +31,20 @@ pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     let (directory, name) = split(path)?;
     let hidden = provisional_path(directory, &provisional_prefix(name));
     move_without_replacing(path, &hidden).map_err(|_| refused)?;
-    // Works where only POSIX semantics were missing.
-    let _ = std::fs::remove_file(&hidden);
+    discard(&hidden);
     Ok(())
 }
 
+/// Deletes a file of a provisional name, if that is possible.
+pub(super) fn discard(path: &Path) {
+    // The second works where only POSIX semantics are missing; the name may then last as long as the handles.
+    if unlink(path).is_err() {
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Deletes with POSIX semantics: afterwards the name is gone, whoever has the file open.
-pub(super) fn unlink(path: &Path) -> io::Result<()> {
+fn unlink(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.access_mode(DELETE).share_mode(SHARE_ALL).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
     let file = patiently(|| options.open(path))?;
