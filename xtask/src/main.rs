@@ -1,8 +1,9 @@
-//! The automation of this repository: `cargo xtask ci`, `cargo xtask crash`.
+//! The automation of this repository: `cargo xtask ci`, `cargo xtask crash`, and what Windows needs.
 
 #![forbid(unsafe_code)]
 
 mod package;
+mod windows;
 
 use std::process::{Command, ExitCode};
 
@@ -52,6 +53,7 @@ const USAGE: &str = "usage: cargo xtask ci
        cargo xtask crash                                  the short form of all parts, as in ci
        cargo xtask crash model
        cargo xtask crash instructions|storm|hostile|asan [--help | options]
+       cargo xtask windows [test names]                    the library's tests as Windows programs, by Wine
        cargo xtask package COMMY.EXE URL HOMEPAGE          a zip and manifests for winget and Scoop, in target/package";
 
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => CI.iter().try_for_each(|arguments| cargo(arguments)).and_then(|()| crash(&[])),
         ["crash", ref part @ ..] => crash(part),
+        ["windows", ref filters @ ..] => windows::run(filters),
         ["package", program, url, homepage] => package::run(program, url, homepage),
         _ => Err(USAGE.to_string()),
     };

@@ -66,6 +66,12 @@ pub(crate) fn open_existing(path: &Path, writable: bool) -> Result<Space> {
         return Err(not_a_region(path, &(reason + ": open it read-only")));
     }
     check_file_system(&file, path, false)?;
+    let mut end = [0; 8];
+    file.read_at(&mut end, HEADER_WORDS_AT).map_err(io)?;
+    // Where mapping makes a file longer, what somebody has cut off would be zeros afterwards.
+    if metadata.len < u64::from_le_bytes(end) {
+        return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
+    }
     let mapping = Mapping::new(&file, geometry.end(), writable).map_err(io)?;
     Space::new(file, mapping, geometry, writable, path)
 }
