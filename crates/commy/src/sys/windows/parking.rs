@@ -40,8 +40,8 @@ use super::security::Descriptor;
 /// W4.
 pub(super) const LONGEST: Duration = Duration::from_millis(50);
 const PLACES: usize = 4096;
-/// Stands in a cell that a waker has claimed; no word has that offset with no class.
-const WOKEN: u64 = 1;
+/// Stands in a cell that a waker has claimed; no word is that far from anything.
+const WOKEN: u64 = u64::MAX;
 /// Part of the names: a table of another form is another table.
 const FORM: &str = "1";
 
@@ -71,6 +71,8 @@ pub(super) struct Parking {
     table: NonNull<Table>,
     /// `None`: the events have no names, and the table is memory of ours.
     name: Option<String>,
+    /// The section has its name as long as somebody has a handle: a view alone would not keep it.
+    _section: Option<OwnedHandle>,
     events: Box<[OnceLock<Option<OwnedHandle>>]>,
 }
 
@@ -93,12 +95,12 @@ impl Parking {
         let view =
             unsafe { MapViewOfFile(section.as_raw_handle(), FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, size_of::<Table>()) };
         let table = NonNull::new(view.Value.cast()).ok_or_else(io::Error::last_os_error)?;
-        Ok(Parking { table, name: Some(name), events: no_events() })
+        Ok(Parking { table, name: Some(name), _section: Some(section), events: no_events() })
     }
 
     fn of_process() -> Parking {
         static TABLE: Table = Table { high: AtomicU64::new(0), places: [const { Place::NEW }; PLACES] };
-        Parking { table: NonNull::from(&TABLE), name: None, events: no_events() }
+        Parking { table: NonNull::from(&TABLE), name: None, _section: None, events: no_events() }
     }
 
     fn table(&self) -> &Table {
@@ -148,6 +150,13 @@ impl Parking {
     fn reclaim(&self, place: usize, me: u64) -> bool {
         let owner = self.table().places[place].owner.load(Ordering::Relaxed);
         owner as u32 != me as u32 && process_is_gone(owner as u32, (owner >> 32) as u32) && self.claim(place, owner, me)
+    }
+
+    /// How many cells say that somebody waits for the word `key`.
+    #[cfg(test)]
+    pub(super) fn sleepers(&self, key: u64) -> usize {
+        let waits = |cell: u64| cell as u8 != 0 && cell >> 8 == key;
+        self.table().places.iter().filter(|place| waits(place.cell.load(Ordering::SeqCst))).count()
     }
 
     /// Wakes up to `count` of those who wait for the word `key` in a class of `class`; how many there were.
