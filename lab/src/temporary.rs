@@ -1,6 +1,7 @@
 //! Temporary paths in memory, and regions there.
 
 use commy::{Region, RegionOptions, Result};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -21,10 +22,18 @@ impl Temporary {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let memory = Path::new("/dev/shm");
         let base = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let directory = base.join(format!("commy-it-{}-{number}", std::process::id()));
-        std::fs::create_dir(&directory).expect("a new directory in memory");
-        Temporary { directory }
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let directory = base.join(format!("commy-it-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&directory) {
+                // Of a test that was killed, and whose process number is ours now.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => {
+                    made.expect("a new directory in memory");
+                    return Temporary { directory };
+                }
+            }
+        }
     }
 
     pub fn directory(&self) -> &Path {
@@ -39,6 +48,17 @@ impl Temporary {
     /// The path of another file beside it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// What lies in the directory beside the region, after an attempt to create that, too: where a file has a name from
+    /// its beginning on (Windows), what killed creators left goes with the next creation.
+    pub fn names_but_for_the_region(&self) -> Vec<String> {
+        if cfg!(windows) {
+            let _ = quiet().create(self.region());
+        }
+        let entries = std::fs::read_dir(&self.directory).expect("a directory");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+        names.filter(|name| name != "region").collect()
     }
 }
 

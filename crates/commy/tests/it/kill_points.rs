@@ -1,13 +1,13 @@
 //! An operation is whole or absent, and nothing leaks, wherever its process is killed.
 
 use crate::kill_recovery::{kill_in_a_crowd, kill_recoverers_at_names};
+use crate::seeded::{every, first_point};
 use crate::support::child::{self, Child, End, text};
 use crate::support::killer::{Failure, Fate, Ground, kill_all, kill_at_names, kill_everywhere, last_death, performer};
 use crate::support::scenario::Scenario;
 use crate::support::temporary::{self, Temporary};
 use crate::support::{catalogue, sources};
 use commy::{Error, SharedVec, crash};
-use std::collections::BTreeSet;
 use std::path::Path;
 
 #[test]
@@ -116,14 +116,10 @@ fn kill_creator(fate: &Fate) -> Option<String> {
     let (path, log) = (temporary.region(), temporary.file("deaths"));
     let end = Child::spawn("kill_points::create", &[text(&path), fate.encode(), text(&log)]).wait();
     let point = last_death(&log);
-    let files = std::fs::read_dir(temporary.directory()).expect("a directory");
-    let names: BTreeSet<String> =
-        files.map(|file| file.expect("a file").file_name().into_string().expect("a name")).collect();
-    let extra: Vec<&String> = names.iter().filter(|name| *name != "region" && *name != "deaths").collect();
-    assert!(extra.is_empty(), "a creator that died at {point:?} leaves {extra:?}");
-    if !names.contains("region") {
-        assert!(matches!(temporary::open(&path), Err(Error::NotFound)));
-    }
+    let was_there = path.exists();
+    assert!(was_there || matches!(temporary::open(&path), Err(Error::NotFound)));
+    let extra = temporary.names_but_for_the_region();
+    assert!(extra.iter().all(|name| name == "deaths"), "a creator that died at {point:?} leaves {extra:?}");
     let region = temporary::quiet().open_or_create(&path).expect("a region");
     let vector: SharedVec<String> = region.object("object").expect("an object");
     let content = vector.to_vec().expect("a read");
@@ -140,9 +136,10 @@ fn kill_creator(fate: &Fate) -> Option<String> {
 
 #[test]
 fn a_killed_creator_leaves_a_whole_region_or_none() {
-    let deaths = (1..1000).map_while(|nth| kill_creator(&Fate::At(nth))).count();
+    let points = (first_point("create")..1000).step_by(every() as usize);
+    let deaths = points.map_while(|nth| kill_creator(&Fate::At(nth))).count() as u64;
     println!("{deaths} kills");
-    assert!((10..999).contains(&deaths), "{deaths} deaths");
+    assert!((10 / every()..999 / every()).contains(&deaths), "{deaths} deaths");
 }
 
 #[test]

@@ -66,9 +66,7 @@ fn of_sixteen_creators_one_creates_and_some_are_killed() {
         survivors.for_each(|(_, child)| assert_eq!(child.wait(), End::Finished));
         let report = region.check().unwrap();
         assert!(report.is_clean(), "{report}");
-        let names: Vec<_> =
-            std::fs::read_dir(temporary.directory()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, ["region"], "nobody left anything else");
+        assert_eq!(temporary.names_but_for_the_region(), [""; 0], "nobody left anything");
     }
 }
 

@@ -50,14 +50,14 @@ pub enum End {
 impl Child {
     /// Starts this binary again, to run the test `entry` (a path as libtest prints it) with `arguments`.
     pub fn spawn(entry: &str, arguments: &[String]) -> Child {
-        let mut process = Command::new(std::env::current_exe().expect("the path of this binary"))
+        let mut command = Command::new(std::env::current_exe().expect("the path of this binary"));
+        command
             .args(["--exact", entry, "--nocapture", "--test-threads=1", "--quiet"])
             .env(ARGUMENTS, arguments.join(SEPARATOR))
             .env(PARENT, std::process::id().to_string())
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a new process");
+            .stdout(Stdio::piped());
+        let mut process = start(&mut command);
         let input = process.stdin.take();
         let output = process.stdout.take().expect("stdout is a pipe");
         let (tell, told) = channel();
@@ -105,6 +105,17 @@ impl Child {
     pub fn try_wait(&mut self) -> Option<End> {
         self.process.try_wait().expect("our own child").map(end_of)
     }
+}
+
+/// Starts a process; again, where Wine says ERROR_INTERNAL_ERROR, as it does once in some thousand starts.
+fn start(command: &mut Command) -> std::process::Child {
+    for _ in 0..3 {
+        match command.spawn() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(1359) => {}
+            started => return started.expect("a new process"),
+        }
+    }
+    command.spawn().expect("a new process")
 }
 
 impl Drop for Child {
