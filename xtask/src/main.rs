@@ -53,7 +53,8 @@ const USAGE: &str = "usage: cargo xtask ci
        cargo xtask crash                                  the short form of all parts, as in ci
        cargo xtask crash model
        cargo xtask crash instructions|storm|hostile|asan [--help | options]
-       cargo xtask windows [test names]                    the library's tests as Windows programs, by Wine
+       cargo xtask windows [--every N] [test names]        the tests as Windows programs, by Wine; where all crash points
+                                                           are killed at, only one of N is
        cargo xtask package COMMY.EXE URL HOMEPAGE          a zip and manifests for winget and Scoop, in target/package";
 
 fn main() -> ExitCode {
@@ -114,8 +115,18 @@ fn run(mut command: Command, arguments: &[&str]) -> Result<(), String> {
     let line = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {line}");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let status = command.args(arguments).current_dir(root).status();
-    match status {
+    ended_well(&line, command.args(arguments).current_dir(root))
+}
+
+/// Runs any command, which is shown.
+fn said(mut command: Command) -> Result<(), String> {
+    let line = format!("{command:?}");
+    eprintln!("$ {line}");
+    ended_well(&line, &mut command)
+}
+
+fn ended_well(line: &str, command: &mut Command) -> Result<(), String> {
+    match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{line}`: {status}")),
         Err(error) => Err(format!("`{line}`: {error}")),

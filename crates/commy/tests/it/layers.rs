@@ -42,7 +42,7 @@ fn sources() -> Vec<Source> {
     files.sort();
     assert!(files.len() > 50, "the sources are read");
     let read = |path: PathBuf| {
-        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
         let layer = name.split(['/', '.']).next().unwrap().to_owned();
         let (code, comments) = split(&fs::read_to_string(&path).unwrap());
         Source { name, layer, code, comments }

@@ -1,9 +1,10 @@
 //! Files of the first release of the format: read, checked, written by whatever comes later; and files of a later one.
 //!
-//! `tests/fixtures/version-1.region` is a region that its last process was killed in, in the middle of a transaction. It is
-//! stored as `{offset: u64, len: u64, bytes}`, little-endian, for each stretch that is not zero; the last stretch, empty,
-//! tells the length. `COMMY_WRITE_FIXTURE=1 cargo test -p commy --test it edges::fixture` writes it anew: only when the
-//! format has a new version, beside the old one.
+//! `tests/fixtures/version-1-{linux,windows}.region` are regions that their last process was killed in, in the middle of a
+//! transaction, on either system. They are stored as `{offset: u64, len: u64, bytes}`, little-endian, for each stretch that
+//! is not zero; the last stretch, empty, tells the length. `COMMY_WRITE_FIXTURE=path cargo test -p commy --test it
+//! edges::fixture` writes such a file: for here only when the format has a new version, beside the old ones.
+//! `COMMY_FIXTURE=path` reads another file than these.
 
 use super::{is_clean, spawn};
 use crate::damaged::{checksum, content, overwrite};
@@ -150,12 +151,16 @@ fn entry() {
     });
 }
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/version-1.region")
+fn fixtures() -> Vec<PathBuf> {
+    if let Some(path) = std::env::var_os("COMMY_FIXTURE") {
+        return vec![path.into()];
+    }
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    ["linux", "windows"].map(|system| directory.join(format!("version-1-{system}.region"))).into()
 }
 
 /// Stretches that are not zero, with less than 16 zeros between two of their bytes.
-fn write_fixture() {
+fn write_fixture(path: &Path) {
     let temporary = Temporary::new();
     let mut child = spawn("fixture", &[temporary.region().to_str().unwrap()]);
     assert_eq!(child.hear().as_deref(), Some("in the middle"));
@@ -176,12 +181,12 @@ fn write_fixture() {
         at = end;
     }
     stretch(bytes.len(), &[]);
-    fs::write(fixture(), stored).unwrap();
+    fs::write(path, stored).unwrap();
 }
 
-/// The region as it was, at `path`.
-fn restore(path: &Path) {
-    let stored = fs::read(fixture()).unwrap();
+/// The region of a fixture as it was, at `path`.
+fn restore(fixture: &Path, path: &Path) {
+    let stored = fs::read(fixture).unwrap();
     let file = File::create(path).unwrap();
     let mut rest = &stored[..];
     while !rest.is_empty() {
@@ -197,12 +202,16 @@ fn restore(path: &Path) {
 
 #[test]
 fn a_file_of_format_version_1_is_read_checked_and_written() {
-    if std::env::var_os("COMMY_WRITE_FIXTURE").is_some() {
-        write_fixture();
+    if let Some(path) = std::env::var_os("COMMY_WRITE_FIXTURE") {
+        write_fixture(Path::new(&path));
     }
-    assert!(fs::metadata(fixture()).unwrap().len() < 100_000);
+    fixtures().iter().for_each(|fixture| is_read_checked_and_written(fixture));
+}
+
+fn is_read_checked_and_written(fixture: &Path) {
+    assert!(fs::metadata(fixture).unwrap().len() < 100_000);
     let temporary = Temporary::new();
-    restore(&temporary.region());
+    restore(fixture, &temporary.region());
     {
         let region = Region::open(temporary.region()).unwrap();
         assert_eq!(region.objects().unwrap().len(), 12);
@@ -264,7 +273,7 @@ fn a_file_of_a_later_format_says_what_it_asks_for() {
         assert_eq!(texts.get().unwrap(), "gr\u{fc}\u{df} dich");
     };
     // The version.
-    restore(&path);
+    restore(&fixtures()[0], &path);
     drop(Region::open(&path).unwrap());
     rewrite(&path, 8, &2u32.to_le_bytes());
     for read_only in [true, false] {

@@ -95,7 +95,10 @@ mod system {
             if entry.th32OwnerProcessID == child.pid() {
                 // SAFETY: takes no pointers.
                 let thread = unsafe { OpenThread(THREAD_SUSPEND_RESUME, FALSE, entry.th32ThreadID) };
-                what(owned(thread).as_raw_handle());
+                // One that has ended since the snapshot needs no stop.
+                if !thread.is_null() {
+                    what(owned(thread).as_raw_handle());
+                }
             }
             // SAFETY: as above.
             more = unsafe { Thread32Next(all.as_raw_handle(), &raw mut entry) };

@@ -1,0 +1,199 @@
+//! Running the programs: each test in a process of its own, so that one that hangs or dies is one that fails.
+
+use super::build::Build;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than any test needs on two busy processors.
+const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// The test that reads regions of both systems, and writes one.
+const FIXTURE: &str = "edges::fixture::a_file_of_format_version_1_is_read_checked_and_written";
+
+/// What came of the tests.
+#[derive(Default)]
+pub struct Outcome {
+    pub tests: usize,
+    pub failed_tests: usize,
+    /// As the tests count them.
+    pub kills: u64,
+    pub failures: Vec<String>,
+}
+
+/// Runs Windows programs; its services end with it.
+pub struct Wine {
+    root: PathBuf,
+    prefix: PathBuf,
+    logs: PathBuf,
+    every: String,
+}
+
+impl Wine {
+    pub fn new(root: &Path, every: &str) -> Wine {
+        let target = root.join("target/windows");
+        Wine { root: root.to_owned(), prefix: target.join("prefix"), logs: target.join("logs"), every: every.into() }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut wine = Command::new("wine");
+        wine.arg(program).current_dir(self.root.join("crates/commy")).stdin(Stdio::null());
+        wine.env("WINEDEBUG", "-all").env("WINEPREFIX", &self.prefix).env("COMMY_EVERY", &self.every);
+        // Each takes a second there.
+        wine.env("RUST_BACKTRACE", "0");
+        wine
+    }
+
+    /// The names of a program's tests.
+    pub fn names(&self, program: &Path) -> Result<Vec<String>, String> {
+        let list = output_of(self.command(program).arg("--list"))?;
+        Ok(super::names::listed([Ok(list)].into_iter())?.into_iter().collect())
+    }
+
+    /// Runs all `tests`, as many at once as there are processors.
+    pub fn run_all(&self, tests: &[(&Path, String)]) -> Outcome {
+        let outcome = Mutex::new(Outcome::default());
+        let queue = Mutex::new(tests.iter());
+        let next = || queue.lock().expect("no panics").next();
+        let work = || {
+            while let Some((program, name)) = next() {
+                let start = Instant::now();
+                let result = self.run_one(program, &["--exact", name, "--nocapture", "--test-threads=1"], name);
+                let mut outcome = outcome.lock().expect("no panics");
+                outcome.tests += 1;
+                let verdict = match result {
+                    Ok(text) => {
+                        outcome.kills += kills(&text);
+                        "ok"
+                    }
+                    Err(failure) => {
+                        eprintln!("---- {name}\n{failure}\n----");
+                        outcome.failed_tests += 1;
+                        outcome.failures.push(name.clone());
+                        "FAILED"
+                    }
+                };
+                println!("{verdict:6} {:7.1} s  {name}", start.elapsed().as_secs_f64());
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(work);
+            }
+        });
+        outcome.into_inner().expect("no panics")
+    }
+
+    /// Runs each example; the failures.
+    pub fn run_examples(&self, examples: &[PathBuf]) -> Vec<String> {
+        let mut failures = Vec::new();
+        for example in examples {
+            let name = example.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            match self.run_one(example, &[], &name) {
+                Ok(text) => println!("ok     example {name}: {}", text.trim().lines().last().unwrap_or_default()),
+                Err(failure) => {
+                    eprintln!("---- example {name}\n{failure}\n----");
+                    failures.push(format!("example {name}"));
+                }
+            }
+        }
+        failures
+    }
+
+    /// What a program that ends well says; what one says that does not.
+    fn run_one(&self, program: &Path, arguments: &[&str], name: &str) -> Result<String, String> {
+        std::fs::create_dir_all(&self.logs).map_err(|error| error.to_string())?;
+        // A file, because a pipe would stay open with whatever a killed test has started.
+        let log = self.logs.join(name.replace("::", "-"));
+        let file = File::create(&log).map_err(|error| error.to_string())?;
+        let copy = file.try_clone().map_err(|error| error.to_string())?;
+        let mut command = self.command(program);
+        let child = command.args(arguments).stdout(file).stderr(copy).spawn().map_err(|error| error.to_string())?;
+        let verdict = wait(child);
+        let mut bytes = Vec::new();
+        let read = File::open(&log).and_then(|mut file| file.read_to_end(&mut bytes));
+        read.map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        verdict.map(|()| text.clone()).map_err(|verdict| format!("{text}\n{verdict}"))
+    }
+}
+
+impl Drop for Wine {
+    fn drop(&mut self) {
+        let _ = Command::new("wineserver").arg("-k").env("WINEPREFIX", &self.prefix).status();
+    }
+}
+
+fn wait(mut child: Child) -> Result<(), String> {
+    let start = Instant::now();
+    loop {
+        match child.try_wait().map_err(|error| error.to_string())? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(status.to_string()),
+            None if start.elapsed() > PATIENCE => {
+                child.kill().and_then(|()| child.wait()).map_err(|error| error.to_string())?;
+                return Err(format!("not at its end after {PATIENCE:?}"));
+            }
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// The sum of the numbers before the word "kills".
+fn kills(text: &str) -> u64 {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let counts = words.windows(2).filter(|pair| pair[1].trim_end_matches([',', ';', '.']) == "kills");
+    counts.filter_map(|pair| pair[0].parse::<u64>().ok()).sum()
+}
+
+fn output_of(command: &mut Command) -> Result<String, String> {
+    let output = command.stderr(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What a program of this system prints.
+pub fn native(program: &Path, arguments: &[&str]) -> Result<String, String> {
+    output_of(Command::new(program).args(arguments))
+}
+
+/// Each system writes a region, whose last process is killed in a transaction; the other one reads, checks, writes it.
+pub fn exchange(wine: &Wine, here: &Build, there: &Build) -> Result<(), String> {
+    let [linux, windows] = ["linux", "windows"].map(|system| wine.logs.join(format!("{system}.region")));
+    let program = |build: &Build| {
+        let is_it =
+            |program: &&PathBuf| program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("it-"));
+        build.tests.iter().find(is_it).cloned().ok_or("no program of integration tests")
+    };
+    let (here, there) = (program(here)?, program(there)?);
+    let on_linux = || Command::new(&here);
+    let on_windows = || wine.command(&there);
+    let steps: [(&str, &dyn Fn() -> Command, &str, &Path); 4] = [
+        ("Linux writes", &on_linux, "COMMY_WRITE_FIXTURE", &linux),
+        ("Windows writes", &on_windows, "COMMY_WRITE_FIXTURE", &windows),
+        ("Windows reads what Linux has written", &on_windows, "COMMY_FIXTURE", &linux),
+        ("Linux reads what Windows has written", &on_linux, "COMMY_FIXTURE", &windows),
+    ];
+    for (what, command, variable, path) in steps {
+        output_of(command().args(["--exact", FIXTURE]).env(variable, path))
+            .map_err(|error| format!("{what}: {error}"))?;
+        println!("ok     {what}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kills;
+
+    #[test]
+    fn kills_are_counted() {
+        assert_eq!(kills("x ... 310 kills, 56 points\nok\n12 kills\nno kills"), 322);
+    }
+}
