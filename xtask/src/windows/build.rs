@@ -36,13 +36,13 @@ impl Build {
     /// By the compiler that runs this; it has seen to most of it before.
     pub fn for_linux(root: &Path) -> Result<Build, String> {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["test", "--no-run", "--lib", "--bins", "--tests"]).args(TESTED);
+        cargo.args(["test", "--no-run"]).args(TESTED);
         Build::by(cargo, root)
     }
 
     pub fn for_windows(root: &Path) -> Result<Build, String> {
         let mut cargo = debians_cargo();
-        cargo.args(["test", "--no-run", "--lib", "--bins", "--tests", "--examples"]).args(TESTED);
+        cargo.args(["test", "--no-run"]).args(TESTED);
         cargo.args(["-Zbuild-std=std,panic_unwind,test", "--target", GNU]).args(FASTER);
         let build = Build::by(cargo, root)?;
         for program in build.tests.iter().chain(&build.examples) {

@@ -2,7 +2,7 @@
 
 use super::build::Build;
 use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -104,21 +104,31 @@ impl Wine {
         failures
     }
 
-    /// What a program that ends well says; what one says that does not.
+    /// What a program that ends well says; what one says that does not. Now and then Wine ends before it has started the
+    /// program: then once more.
     fn run_one(&self, program: &Path, arguments: &[&str], name: &str) -> Result<String, String> {
-        std::fs::create_dir_all(&self.logs).map_err(|error| error.to_string())?;
+        let mut tries = 3;
+        loop {
+            let (text, verdict) = self.try_one(program, arguments, name).map_err(|error| error.to_string())?;
+            tries -= 1;
+            match verdict {
+                Ok(()) => return Ok(text),
+                Err(_) if text.is_empty() && tries > 0 => {}
+                Err(verdict) => return Err(format!("{text}\n{verdict}")),
+            }
+        }
+    }
+
+    /// What a program says, and how it ends.
+    fn try_one(&self, program: &Path, arguments: &[&str], name: &str) -> io::Result<(String, Result<(), String>)> {
+        std::fs::create_dir_all(&self.logs)?;
         // A file, because a pipe would stay open with whatever a killed test has started.
         let log = self.logs.join(name.replace("::", "-"));
-        let file = File::create(&log).map_err(|error| error.to_string())?;
-        let copy = file.try_clone().map_err(|error| error.to_string())?;
+        let file = File::create(&log)?;
         let mut command = self.command(program);
-        let child = command.args(arguments).stdout(file).stderr(copy).spawn().map_err(|error| error.to_string())?;
-        let verdict = wait(child);
-        let mut bytes = Vec::new();
-        let read = File::open(&log).and_then(|mut file| file.read_to_end(&mut bytes));
-        read.map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        verdict.map(|()| text.clone()).map_err(|verdict| format!("{text}\n{verdict}"))
+        command.args(arguments).stdout(file.try_clone()?).stderr(file);
+        let verdict = wait(command.spawn()?);
+        Ok((String::from_utf8_lossy(&std::fs::read(&log)?).into_owned(), verdict))
     }
 }
 

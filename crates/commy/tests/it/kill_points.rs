@@ -1,7 +1,7 @@
 //! An operation is whole or absent, and nothing leaks, wherever its process is killed.
 
 use crate::kill_recovery::{kill_in_a_crowd, kill_recoverers_at_names};
-use crate::seeded::{every, first_point};
+use crate::seeded::{every, sampled};
 use crate::support::child::{self, Child, End, text};
 use crate::support::killer::{Failure, Fate, Ground, kill_all, kill_at_names, kill_everywhere, last_death, performer};
 use crate::support::scenario::Scenario;
@@ -136,8 +136,7 @@ fn kill_creator(fate: &Fate) -> Option<String> {
 
 #[test]
 fn a_killed_creator_leaves_a_whole_region_or_none() {
-    let points = (first_point("create")..1000).step_by(every() as usize);
-    let deaths = points.map_while(|nth| kill_creator(&Fate::At(nth))).count() as u64;
+    let deaths = sampled("create", 1..1000).map_while(|nth| kill_creator(&Fate::At(nth))).count() as u64;
     println!("{deaths} kills");
     assert!((10 / every()..999 / every()).contains(&deaths), "{deaths} deaths");
 }

@@ -1,7 +1,7 @@
 //! Recovery is crash-safe itself: a recoverer may be killed anywhere, a survivor may write what is free again, and the
 //! next recoverer brings everything to one of the states that were allowed.
 
-use crate::seeded::{every, first_point};
+use crate::seeded::{every, sampled};
 use crate::support::catalogue;
 use crate::support::child::{self, Child, End, text};
 use crate::support::killer::{Failure, Fate, Ground, Summary, last_death};
@@ -156,8 +156,7 @@ fn kill_recoverers(victim: Victim, way: Way) -> Result<(Summary, bool), Failure>
     let scenario = catalogue::find(victim.0);
     let mut ground = Ground::new(&scenario)?;
     let (mut summary, mut some_were_free) = (Summary::default(), false);
-    let mut step = first_point(&format!("{victim:?} {way:?}"));
-    loop {
+    for step in sampled(&format!("{victim:?} {way:?}"), steps()) {
         // Each other time a second one dies at the recovery of the first.
         let both = [Fate::At(step), Fate::At(step / 2)];
         let Struck { deaths, marked } =
@@ -174,9 +173,8 @@ fn kill_recoverers(victim: Victim, way: Way) -> Result<(Summary, bool), Failure>
             summary.kills += 1;
             *summary.points.entry(point).or_default() += 1;
         }
-        step = (0..every()).fold(step, |step, _| after(step));
-        assert!(step < 50_000, "{}: recovery never ends", victim.0);
     }
+    Err(format!("{}: recovery never ends", victim.0))
 }
 
 /// Kills recoverers at those of the points `wanted` that they reach, and takes them off.
@@ -205,11 +203,12 @@ pub fn kill_recoverers_at_names(wanted: &mut BTreeSet<String>) -> Result<(), Fai
     Ok(())
 }
 
-/// The next point to die at. Stage 1 is visited step by step; the thousand steps by which stage 2 returns block after
-/// block are all alike, so most of them are skipped unless COMMY_THOROUGH is set.
-fn after(step: u64) -> u64 {
+/// The points to die at. Stage 1 is visited step by step; the thousand steps by which stage 2 returns block after block are
+/// all alike, so most of them are skipped unless COMMY_THOROUGH is set.
+fn steps() -> impl Iterator<Item = u64> {
     let thorough = std::env::var_os("COMMY_THOROUGH").is_some();
-    if thorough || step < 40 { step + 1 } else { step + step / 4 }
+    let after = move |step: &u64| Some(if thorough || *step < 40 { step + 1 } else { step + step / 4 });
+    std::iter::successors(Some(1), after).take_while(|step| *step < 50_000)
 }
 
 /// `halves`: so many victims at least must leave, at one point of their recovery, some of their objects free and others

@@ -9,16 +9,16 @@ pub fn thorough(cases: u32) -> u32 {
     std::env::var("COMMY_THOROUGH").map_or(cases, |text| cases * text.parse::<u32>().expect("a number"))
 }
 
-/// One crash point in so many is killed at: each one, unless `COMMY_EVERY` says otherwise (where a process takes long to
-/// start, as under Wine).
+/// One point in so many is died or refused memory at: each one, unless `COMMY_EVERY` says otherwise (where processes take
+/// long to start, as under Wine).
 pub fn every() -> u64 {
     std::env::var("COMMY_EVERY").map_or(1, |text| text.parse().expect("COMMY_EVERY is a number"))
 }
 
-/// The first point, for one who kills at each [`every`]th: another one for each `what` and seed.
-pub fn first_point(what: &str) -> u64 {
+/// All `points`, or each [`every`]th of them: others for each `what` and seed.
+pub fn sampled<I: Iterator<Item = u64>>(what: &str, points: I) -> impl Iterator<Item = u64> + use<I> {
     let salt = what.bytes().fold(seed(), |salt, byte| salt.wrapping_mul(31).wrapping_add(byte.into()));
-    1 + Random::new(salt).below(every())
+    points.skip(Random::new(salt).below(every()) as usize).step_by(every() as usize)
 }
 
 /// Tries `cases` values of `strategy`; a failure is shrunk and shown with the seed.

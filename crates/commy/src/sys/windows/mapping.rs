@@ -102,7 +102,7 @@ impl Mapping {
             ));
         }
         let section = Section::new(file, self.writable, None)?;
-        range.extend(&section.0, target, self.writable)?;
+        range.extend(section.handle(), target, self.writable)?;
         self.mapped.store(range.mapped(), Ordering::Release);
         Ok(())
     }
@@ -143,6 +143,10 @@ impl Section {
             owned(CreateFileMappingW(file.handle(), usual, protection, (len >> 32) as u32, len as u32, no_name))
         };
         section.map(Section)
+    }
+
+    pub(super) fn handle(&self) -> &OwnedHandle {
+        &self.0
     }
 }
 

@@ -61,6 +61,11 @@ impl Range {
         {
             return Ok(Range { base, len, mapped: 0, views: Vec::new(), rest: Rest::Placeholder(placeholders) });
         }
+        Range::reserve_in_pieces(len)
+    }
+
+    /// The classic way, without placeholders.
+    fn reserve_in_pieces(len: usize) -> io::Result<Range> {
         let mut outcome = Err(taken());
         for _ in 0..TRIES {
             outcome = reserve_pieces(len);
@@ -171,6 +176,11 @@ fn map_over(
 ) -> io::Result<()> {
     let covered = pieces.iter().take_while(|&&(start, _)| start < target).count();
     let given_up: Vec<_> = pieces.drain(..covered).collect();
+    let reaches = |pieces: &[(usize, usize)]| {
+        let end = pieces.iter().fold(from, |end, &(start, next)| if start == end { next } else { end });
+        end >= target
+    };
+    let was_whole = reaches(&given_up);
     given_up.iter().for_each(|&(start, _)| release(base, start));
     let access = FILE_MAP_READ | if writable { FILE_MAP_WRITE } else { 0 };
     let place = base.wrapping_add(from).cast::<c_void>();
@@ -195,12 +205,12 @@ fn map_over(
         }
         return Ok(());
     };
-    // What can be had again is kept for the next attempt.
+    // What can be had again is kept for the next attempt; what was lost earlier may be free by now.
     let again: Vec<_> = given_up.into_iter().filter(|&(start, end)| reserve_at(base, start, end)).collect();
-    let complete = again.len() == covered;
+    let is_whole = reaches(&again);
     pieces.splice(0..0, again);
     // With all the addresses at hand it was something else.
-    Err(if complete && covered > 0 { failure } else { taken() })
+    Err(if was_whole && is_whole { failure } else { taken() })
 }
 
 fn reserve_at(base: *mut u8, start: usize, end: usize) -> bool {
@@ -218,3 +228,7 @@ fn taken() -> io::Error {
     let reason = "the addresses that the region would grow into were taken by another part of this process";
     io::Error::new(io::ErrorKind::ResourceBusy, reason)
 }
+
+#[cfg(test)]
+#[path = "range_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 //! already, in a transaction that fails with the call, and in one that goes on.
 
 use super::{Attempt, ENDLESS, answer, in_use, refused, same};
+use crate::seeded::sampled;
 use crate::support::killer::Failure;
 use crate::support::temporary::{Temporary, quiet};
 use crate::support::world::World;
@@ -146,7 +147,7 @@ impl<W: Guarded> Trial<W> {
         // What an object takes once and keeps is taken now.
         self.reset()?;
         let memory = self.reset()?;
-        for nth in 1..ENDLESS {
+        for nth in sampled(&format!("{sequel:?} {stirred}"), 1..ENDLESS) {
             let end = match sequel {
                 Sequel::Again | Sequel::Another => self.in_guard(nth, stirred, sequel == Sequel::Again),
                 Sequel::Fails | Sequel::GoesOn => self.in_transaction(nth, stirred, sequel == Sequel::GoesOn),
