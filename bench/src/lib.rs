@@ -9,8 +9,6 @@ mod machine;
 mod measure;
 mod random;
 mod report;
-mod robust_mutex;
-mod role;
 mod scratch;
 mod workloads;
 
@@ -19,6 +17,8 @@ use report::Report;
 use std::error::Error;
 use std::process::ExitCode;
 use workloads::WORKLOADS;
+#[cfg(target_os = "linux")]
+use workloads::processes;
 
 /// What may go wrong in a workload: anything, and then it ends.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -26,9 +26,10 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// The whole command: measures what the arguments ask for.
 pub fn run() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match words.first().is_some_and(|word| word == role::COMMAND) {
-        true => role::play(&words[1..]),
-        false => measure_all(&words),
+    let outcome = match words.first().map(String::as_str) {
+        #[cfg(target_os = "linux")]
+        Some(processes::COMMAND) => processes::play(&words[1..]),
+        _ => measure_all(&words),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
