@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::workloads::WORKLOADS;
+use std::path::PathBuf;
 
 /// What the command line asks for.
 pub(crate) enum Request {
@@ -14,6 +15,8 @@ pub(crate) enum Request {
 pub(crate) struct Arguments {
     names: Vec<String>,
     pub(crate) markdown: bool,
+    /// Where the rows go, for `compare`.
+    pub(crate) tsv: Option<PathBuf>,
     /// A hundredth of everything: shows that the workloads run, and nothing else.
     pub(crate) quick: bool,
     pub(crate) seed: u64,
@@ -29,6 +32,7 @@ impl Arguments {
         let mut arguments = Arguments {
             names: Vec::new(),
             markdown: false,
+            tsv: None,
             quick: false,
             seed: 1,
             kills: 200,
@@ -46,6 +50,7 @@ impl Arguments {
                 // Cargo's own.
                 "--bench" => {}
                 "--markdown" => arguments.markdown = true,
+                "--tsv" => arguments.tsv = Some(words.next().ok_or("--tsv wants a file")?.into()),
                 "--quick" => arguments.quick = true,
                 "--seed" => arguments.seed = number()?,
                 "--kills" => arguments.kills = number()? as usize,
@@ -81,9 +86,12 @@ pub(crate) fn help() -> String {
     let width = WORKLOADS.iter().map(|workload| workload.name.len()).max().unwrap_or(0);
     let lines = WORKLOADS.iter().map(|workload| format!("  {:width$}  {}\n", workload.name, workload.about));
     format!(
-        "usage: bench [OPTIONS] [WORKLOAD]...\n\nWorkloads (all, if none is named):\n{}\n\
+        "usage: bench [OPTIONS] [WORKLOAD]...\n\
+         \x20      bench compare FILE FILE    two runs that were saved by --tsv, side by side\n\n\
+         Workloads (all, if none is named):\n{}\n\
          Options:\n\
          \x20 --markdown         print a table at the end\n\
+         \x20 --tsv FILE         save the figures there, a line each: workload, operation, beside what, number, unit\n\
          \x20 --rounds N         take N rounds where a workload takes rounds\n\
          \x20 --seed N           seed of keys and orders (1)\n\
          \x20 --kills N          kills of `recovery` (200)\n\

@@ -5,12 +5,12 @@
 //! one is missed.
 
 mod arguments;
+mod compare;
 mod machine;
 mod measure;
 mod random;
 mod report;
-mod robust_mutex;
-mod role;
+mod rows;
 mod scratch;
 mod workloads;
 
@@ -19,16 +19,20 @@ use report::Report;
 use std::error::Error;
 use std::process::ExitCode;
 use workloads::WORKLOADS;
+#[cfg(target_os = "linux")]
+use workloads::processes;
 
 /// What may go wrong in a workload: anything, and then it ends.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The whole command: measures what the arguments ask for.
+/// The whole command: measures what the arguments ask for, or compares what was measured.
 pub fn run() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match words.first().is_some_and(|word| word == role::COMMAND) {
-        true => role::play(&words[1..]),
-        false => measure_all(&words),
+    let outcome = match words.first().map(String::as_str) {
+        Some(compare::COMMAND) => compare::run(&words[1..]),
+        #[cfg(target_os = "linux")]
+        Some(processes::COMMAND) => processes::play(&words[1..]),
+        _ => measure_all(&words),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,5 +58,5 @@ fn measure_all(words: &[String]) -> Outcome {
         (workload.run)(&arguments, &mut report).map_err(|error| format!("{}: {error}", workload.name))?;
     }
     report.end(arguments.markdown);
-    Ok(())
+    arguments.tsv.map_or(Ok(()), |path| rows::save(&path, &report.rows()))
 }

@@ -1,8 +1,8 @@
 //! Rounds, medians, spreads.
 //!
 //! Sides are measured in turns, so that what else runs on the machine meets all of them; a ratio is the median of the
-//! ratios of the rounds. Work of one thread is measured in processor time of that thread: what others got of the core
-//! does not count. What waits is measured by the clock.
+//! ratios of the rounds. Work of one thread is measured in processor time of that thread, where the system counts it
+//! finely: what others got of the core does not count. What waits is measured by the clock.
 
 use crate::{Outcome, machine};
 use std::time::Duration;

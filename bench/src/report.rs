@@ -1,6 +1,7 @@
 //! Lines as they come, and the table at the end.
 
 use crate::measure::{Rounds, Samples};
+use crate::rows::Row;
 use std::fmt;
 
 /// A measured value with its unit.
@@ -88,6 +89,16 @@ impl Line {
         Line { what: what.into(), figure: Quantity::Nanoseconds(figure), spread, limit, target }
     }
 
+    fn row(&self, workload: &str) -> Row {
+        let (beside, number, unit) = match (&self.limit, self.figure) {
+            (Some(limit), _) => (limit.name, limit.ratio, "x"),
+            (None, Quantity::Nanoseconds(time)) => ("", time, "ns"),
+            (None, Quantity::Bytes(bytes)) => ("", bytes, "B"),
+        };
+        let [workload, beside, unit] = [workload, beside, unit].map(String::from);
+        Row { workload, operation: self.what.clone(), beside, number, unit }
+    }
+
     fn ratio(&self) -> String {
         self.limit.as_ref().map_or_else(String::new, |limit| format!("{:.2}x", limit.ratio))
     }
@@ -157,6 +168,11 @@ impl Report {
         if markdown {
             self.print_table();
         }
+    }
+
+    /// The same for other programs.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        self.lines.iter().map(|(workload, line)| line.row(workload)).collect()
     }
 
     fn print_table(&self) {

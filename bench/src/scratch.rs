@@ -5,6 +5,14 @@ use commy::Region;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// A region's capacity: more than any workload needs.
+const CAPACITY: u64 = if cfg!(windows) {
+    // Where Windows has no placeholders for addresses, this much is mapped at once, and more could fail to grow.
+    1 << 30
+} else {
+    8 << 30
+};
+
 /// A file in the directory for volatile data; it is removed at the end.
 pub(crate) struct ScratchFile(PathBuf);
 
@@ -29,7 +37,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Outcome<Scratch> {
-        let region = Region::options().capacity(8 << 30).volatile(&fresh_name())?;
+        let region = Region::options().capacity(CAPACITY).volatile(&fresh_name())?;
         let file = ScratchFile(region.path().to_path_buf());
         Ok(Scratch { region, file })
     }
@@ -39,6 +47,7 @@ impl Scratch {
     }
 
     /// The name of another file in the same place.
+    #[cfg(target_os = "linux")]
     pub(crate) fn sibling(&self) -> ScratchFile {
         ScratchFile(self.path().with_file_name(fresh_name()))
     }

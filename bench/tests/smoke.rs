@@ -1,28 +1,44 @@
 //! The workloads run to their end, so that they do not rot between measurements.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+const EVERYWHERE: &[&str] = &[
+    "vec-push",
+    "vec-guard",
+    "vec-read",
+    "deque",
+    "map-read",
+    "map-write",
+    "map-text",
+    "tree-read",
+    "tree-write",
+    "allocation",
+    "memory",
+    "idle-lanes",
+    "attach",
+];
+const OF_PROCESSES: &[&str] =
+    if cfg!(target_os = "linux") { &["deque-two-processes", "recovery", "contention"] } else { &[] };
+
 #[test]
-fn every_workload_runs() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
-    let output = command.args(["--quick", "--markdown"]).stderr(Stdio::inherit()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}");
-    let workloads = [
-        "vec-push",
-        "deque",
-        "deque-two-processes",
-        "map-write",
-        "map-text",
-        "tree-read",
-        "tree-write",
-        "allocation",
-        "memory",
-        "idle-lanes",
-        "recovery",
-        "contention",
-    ];
-    for workload in workloads {
+fn every_workload_runs_and_can_be_compared() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("smoke.tsv");
+    let file = file.to_str().unwrap();
+    let text = bench(&["--quick", "--markdown", "--tsv", file]);
+    for workload in EVERYWHERE.iter().chain(OF_PROCESSES) {
         assert!(text.contains(&format!("| {workload} |")), "no line of {workload} in\n{text}");
     }
+    let rows = std::fs::read_to_string(file).unwrap().lines().count();
+    let table = bench(&["compare", file, file]);
+    assert_eq!(table.lines().filter(|line| line.ends_with("| 1.00 |")).count(), rows, "{table}");
+}
+
+/// What the program says.
+fn bench(words: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let output = command.args(words).stderr(Stdio::inherit()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
+    text
 }

@@ -1,10 +1,11 @@
-//! A block allocated and freed, beside glibc's allocator.
+//! A block allocated and freed, beside the allocator of the C library: glibc's on Linux, msvcrt's on Windows.
 
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::measure::{Rounds, each};
 use crate::report::{Line, Report, Target};
 use crate::scratch::Scratch;
+use std::ffi::c_void;
 use std::hint::black_box;
 
 const LIMIT: &str = "malloc, free";
@@ -57,14 +58,24 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-#[inline(always)]
-fn allocate(size: u64) -> *mut libc::c_void {
-    // SAFETY: any size may be asked for.
-    unsafe { libc::malloc(size as usize) }
+// The standard library links the C library, whose names are the same everywhere.
+mod c {
+    use super::c_void;
+
+    unsafe extern "C" {
+        pub(super) fn malloc(size: usize) -> *mut c_void;
+        pub(super) fn free(block: *mut c_void);
+    }
 }
 
 #[inline(always)]
-fn free(block: *mut libc::c_void) {
+fn allocate(size: u64) -> *mut c_void {
+    // SAFETY: any size may be asked for.
+    unsafe { c::malloc(size as usize) }
+}
+
+#[inline(always)]
+fn free(block: *mut c_void) {
     // SAFETY: every caller passes a block of `allocate`, once.
-    unsafe { libc::free(block) }
+    unsafe { c::free(block) }
 }

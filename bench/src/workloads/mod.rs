@@ -2,15 +2,14 @@
 
 mod allocation;
 mod attach;
-mod contention;
 mod deque;
-mod deque_two_processes;
 mod idle_lanes;
 mod map_read;
 mod map_text;
 mod map_write;
 mod memory;
-mod recovery;
+#[cfg(target_os = "linux")]
+pub(crate) mod processes;
 mod tree_read;
 mod tree_write;
 mod vec_guard;
@@ -29,7 +28,7 @@ pub(crate) struct Workload {
 }
 
 /// All of them, in the order in which they run.
-pub(crate) const WORKLOADS: [Workload; 16] = [
+pub(crate) const WORKLOADS: &[Workload] = &[
     Workload { name: "vec-push", about: "appending through the handle, one atomic change each", run: vec_push::run },
     Workload { name: "vec-guard", about: "appending under a write guard", run: vec_guard::run },
     Workload { name: "vec-read", about: "elements by index, without a lock", run: vec_read::run },
@@ -38,11 +37,8 @@ pub(crate) const WORKLOADS: [Workload; 16] = [
         about: "a value in at one end of a queue, one out at the other; counting",
         run: deque::run,
     },
-    Workload {
-        name: "deque-two-processes",
-        about: "values that go from one process to another through a queue",
-        run: deque_two_processes::run,
-    },
+    #[cfg(target_os = "linux")]
+    processes::DEQUE,
     Workload { name: "map-read", about: "look-ups and iteration in a map of 1,000,000 entries", run: map_read::run },
     Workload { name: "map-write", about: "inserting, updating, removing 1,000,000 entries", run: map_write::run },
     Workload { name: "map-text", about: "inserting and looking up 300,000 texts by texts", run: map_text::run },
@@ -60,6 +56,8 @@ pub(crate) const WORKLOADS: [Workload; 16] = [
     Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
     Workload { name: "idle-lanes", about: "one write while 1,000 threads have lanes", run: idle_lanes::run },
     Workload { name: "attach", about: "opening a region that exists, and the first operation", run: attach::run },
-    Workload { name: "recovery", about: "taking a lock whose holder is killed", run: recovery::run },
-    Workload { name: "contention", about: "a read guard among eight hammering writers", run: contention::run },
+    #[cfg(target_os = "linux")]
+    processes::RECOVERY,
+    #[cfg(target_os = "linux")]
+    processes::CONTENTION,
 ];

@@ -3,12 +3,12 @@
 //!
 //! A killed process with much memory takes long to disappear; nobody is to wait for that.
 
+use super::robust_mutex::RobustMutex;
+use super::role::{Player, Role, VECTOR};
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::measure::Samples;
 use crate::report::{Line, Report, Target};
-use crate::robust_mutex::RobustMutex;
-use crate::role::{Player, Role, VECTOR};
 use crate::scratch::Scratch;
 use commy::SharedVec;
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! One process adds to a bounded queue, another one takes from it: values a second, from end to end.
 
+use super::role::{Player, QUEUE, Role};
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::measure::Samples;
 use crate::report::{Line, Report, Target};
-use crate::role::{Player, QUEUE, Role};
 use crate::scratch::Scratch;
 use commy::SharedVecDeque;
 use std::time::{Duration, Instant};

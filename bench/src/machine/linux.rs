@@ -1,4 +1,4 @@
-//! What the benches ask of the operating system.
+//! Processor time by the clock that a thread has, and what `/proc` tells.
 
 use std::fs;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! A read guard among eight processes that write the same vector without a pause, beside a read lock among eight
 //! threads that do so in one process.
 
+use super::role::{Player, Role, VECTOR};
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::measure::Samples;
 use crate::report::{Line, Report, Target};
-use crate::role::{Player, Role, VECTOR};
 use crate::scratch::Scratch;
 use commy::SharedVec;
 use std::hint::black_box;

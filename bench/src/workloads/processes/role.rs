@@ -1,8 +1,8 @@
 //! Processes that a workload starts: this program once more, with a hidden command. Each says `ready` on its standard
 //! output when its part has begun, and ends when its standard input does, be it that the workload wants it or died.
 
+use super::robust_mutex::RobustMutex;
 use crate::Outcome;
-use crate::robust_mutex::RobustMutex;
 use commy::{Error, Region, SharedVec, SharedVecDeque};
 use std::io::{BufRead, BufReader, Read, Write, stdin, stdout};
 use std::path::Path;

@@ -1,0 +1,22 @@
+//! Workloads of several processes. For Linux alone: one of the roles that the processes play holds the kernel's robust
+//! mutex, which other systems lack.
+
+mod contention;
+mod deque;
+mod recovery;
+mod robust_mutex;
+mod role;
+
+pub(crate) use role::{COMMAND, play};
+
+use super::Workload;
+
+pub(super) const DEQUE: Workload = Workload {
+    name: "deque-two-processes",
+    about: "values that go from one process to another through a queue",
+    run: deque::run,
+};
+pub(super) const RECOVERY: Workload =
+    Workload { name: "recovery", about: "taking a lock whose holder is killed", run: recovery::run };
+pub(super) const CONTENTION: Workload =
+    Workload { name: "contention", about: "a read guard among eight hammering writers", run: contention::run };
