@@ -55,6 +55,7 @@ const USAGE: &str = "usage: cargo xtask ci
        cargo xtask crash instructions|storm|hostile|asan [--help | options]
        cargo xtask windows [--every N] [test names]        the tests as Windows programs, by Wine; where all crash points
                                                            are killed at, only one of N is
+       cargo xtask windows bench [workloads]               its ratios on Linux and by Wine
        cargo xtask package COMMY.EXE URL HOMEPAGE          a zip and manifests for winget and Scoop, in target/package";
 
 fn main() -> ExitCode {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 const PACKAGES: &[&str] =
     &["rustc-web", "cargo-web", "rust-web-src", "gcc-mingw-w64-x86-64", "mingw-w64-x86-64-dev", "wine64", "wine"];
 
-const GNU: &str = "x86_64-pc-windows-gnu";
+pub const GNU: &str = "x86_64-pc-windows-gnu";
 const MSVC: &str = "x86_64-pc-windows-msvc";
 const SHIM: &str = "bcryptprimitives.dll";
 
@@ -74,6 +74,22 @@ impl Build {
         }
         Ok(build)
     }
+}
+
+/// The bench, for users' eyes: for a target, or for this machine, both by the same compiler.
+pub fn bench(root: &Path, target: Option<&str>) -> Result<PathBuf, String> {
+    let mut cargo = debians_cargo();
+    cargo.args(["build", "--release", "-p", "bench"]).current_dir(root);
+    if let Some(target) = target {
+        cargo.args(["-Zbuild-std=std,panic_unwind", "--target", target]);
+    }
+    said(cargo)?;
+    let folder = root.join("target/windows").join(target.unwrap_or("")).join("release");
+    let program = folder.join(if target.is_some() { "bench.exe" } else { "bench" });
+    if target.is_some() {
+        shim(root, &program)?;
+    }
+    Ok(program)
 }
 
 /// Installs what is missing; that takes root's rights.

@@ -39,7 +39,8 @@ impl Wine {
         Wine { root: root.to_owned(), prefix: target.join("prefix"), logs: target.join("logs"), every: every.into() }
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A Windows program, to be started.
+    pub fn command(&self, program: &Path) -> Command {
         let mut wine = Command::new("wine");
         wine.arg(program).current_dir(self.root.join("crates/commy")).stdin(Stdio::null());
         wine.env("WINEDEBUG", "-all").env("WINEPREFIX", &self.prefix).env("COMMY_EVERY", &self.every);
