@@ -2,6 +2,7 @@
 
 use crate::sys::atomic::{AtomicU64, Ordering};
 use std::path::Path;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(crate) struct Attachment {
     pub(super) salvage: Mutex<()>,
     /// Ends the background thread's pause.
     pub(super) alarm: Arc<(Mutex<bool>, Condvar)>,
+    /// The number of the background thread while it runs; else 0.
+    pub(super) background: Arc<AtomicU32>,
     myself: Weak<Attachment>,
 }
 
@@ -73,6 +76,14 @@ impl Attachment {
         self.myself.clone()
     }
 
+    /// Have the other threads of this process been ended, in the middle of whatever they did? Windows does so before the
+    /// destructors of the last thread run. What the others held stays held: nothing here may be waited for any more, and the
+    /// end of the process gives everything back.
+    pub(super) fn process_is_ending(&self) -> bool {
+        let background = self.background.load(Ordering::Acquire);
+        background != 0 && sys::thread_is_gone(background)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,6 +99,7 @@ impl Attachment {
             state: Mutex::new(State { claim, lanes: Vec::new(), fork_epoch: sys::fork_epoch() }),
             salvage: Mutex::new(()),
             alarm: Arc::new((Mutex::new(false), Condvar::new())),
+            background: Arc::new(AtomicU32::new(0)),
             myself: myself.clone(),
         });
         if attachment.space.writable {
@@ -148,10 +160,14 @@ impl Attachment {
         if options.read_only {
             return Self::build(space, options, None);
         }
-        let opening = hold_open_byte(&space, options.lock_timeout)?;
+        let is_named = || space.with_file(|file| file.path_names_this(space.path()));
+        let opening = match hold_open_byte(&space, options.lock_timeout) {
+            // Not each system locks what has lost its name.
+            Err(_) if !is_named()? => return Err(Error::Removed),
+            opening => opening?,
+        };
         crate::crash::crash_point!("open: open byte held");
-        let path = space.path().to_path_buf();
-        if !space.with_file(|file| file.path_names_this(&path))? {
+        if !is_named()? {
             return Err(Error::Removed);
         }
         let alone = !anybody_there(&space)?;
@@ -255,6 +271,11 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
+        if self.process_is_ending() {
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget((std::mem::take(&mut state.lanes), state.claim.take()));
+            return;
+        }
         let (stop, wake) = &*self.alarm;
         *stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
         wake.notify_all();

@@ -121,7 +121,8 @@ impl RegionOptions {
     /// # Errors
     /// Those of [`open_or_create`](Self::open_or_create); `InvalidArgument` for a name that is no file name.
     pub fn volatile(&self, name: &str) -> Result<Region> {
-        if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
+        // What is a path, or the name of a stream, on any system.
+        if name.is_empty() || name.contains(['/', '\\', ':', '\0']) || name == "." || name == ".." {
             return Err(Error::InvalidArgument("a volatile region's name must be a plain file name"));
         }
         self.open_or_create(sys::volatile_directory().join(name))

@@ -2,6 +2,7 @@
 //! slots; and the background thread that sees to it.
 
 use crate::sys::atomic::{Ordering, fence};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::attachment::Attachment;
@@ -189,7 +190,10 @@ pub(super) fn start(attachment: &Arc<Attachment>) {
     let weak = Arc::downgrade(attachment);
     let (alarm, interval) = (attachment.alarm.clone(), attachment.heartbeat);
     let epoch = sys::fork_epoch();
+    attachment.background.store(0, Ordering::Release);
+    let background = Background(attachment.background.clone());
     let body = move || {
+        background.0.store(sys::current_thread_id(), Ordering::Release);
         let (stop, wake) = &*alarm;
         loop {
             let stopped = stop.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,6 +210,15 @@ pub(super) fn start(attachment: &Arc<Attachment>) {
     };
     // Without the thread everything still works; what the dead left only waits for somebody who needs it.
     let _ = std::thread::Builder::new().name("commy".into()).spawn(body);
+}
+
+/// Says that the background thread has ended by itself.
+struct Background(Arc<AtomicU32>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
 }
 
 fn tick(attachment: &Weak<Attachment>) -> bool {

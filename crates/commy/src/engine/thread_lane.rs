@@ -67,6 +67,7 @@ impl Drop for OwnedLanes {
         for owned in self.0.take() {
             if owned.fork_epoch == sys::fork_epoch()
                 && let Some(attachment) = owned.attachment.upgrade()
+                && !attachment.process_is_ending()
             {
                 attachment.thread_ended(owned.lane);
             }

@@ -83,7 +83,7 @@ fn not_a_region(path: &Path, reason: &str) -> Error {
 fn check_file_system(file: &File, path: &Path, new: bool) -> Result<()> {
     match file.file_system() {
         FileSystemKind::Network(name) => {
-            let reason = format!("{name} keeps neither shared mappings nor locks coherent").into();
+            let reason = format!("{name} is not known to keep mappings, locks and rights as they must be").into();
             Err(Error::Unsupported { path: path.to_path_buf(), reason })
         }
         FileSystemKind::CopyOnWrite(_) if new => {

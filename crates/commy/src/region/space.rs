@@ -12,7 +12,7 @@ use super::layout::*;
 use crate::crash::crash_point;
 #[cfg(loom)]
 use crate::sys;
-use crate::sys::{File, Mapping};
+use crate::sys::{File, Leaver, Mapping};
 use crate::{Error, Result};
 
 /// Structures that consist of atomics alone, so that a shared reference to one is always sound.
@@ -37,8 +37,10 @@ pub struct Space {
     end: AtomicU64,
     pub(crate) geometry: Geometry,
     pub(crate) writable: bool,
+    // In this order these are dropped.
     mapping: Mapping,
     file: Mutex<File>,
+    _leaver: Leaver,
     path: PathBuf,
 }
 
@@ -59,6 +61,7 @@ impl Space {
             geometry,
             writable,
             mapping,
+            _leaver: Leaver::new(&file, path),
             file: Mutex::new(file),
             path: path.to_path_buf(),
         };

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::OnceLock;
 
 use super::super::common::makeshift_random;
 
@@ -13,12 +14,19 @@ pub(crate) fn monotonic_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// What the kernel drew at boot to tell this run of the machine from others; zeros if it does not say.
+/// What the kernel drew at boot to tell this run of the machine from others. If it does not say, a number of this process
+/// alone: then a region that nobody has open always counts as one from before.
 pub(crate) fn boot_id() -> [u8; 16] {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .ok()
-        .and_then(|text| parse_uuid(text.trim()))
-        .unwrap_or([0; 16])
+    static FOUND: OnceLock<[u8; 16]> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let told = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        told.and_then(|text| parse_uuid(text.trim())).unwrap_or_else(|| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&random_u64().to_le_bytes());
+            id[8..].copy_from_slice(&random_u64().to_le_bytes());
+            id
+        })
+    })
 }
 
 /// A random number that no other process can have drawn or can foresee.

@@ -15,16 +15,17 @@ use windows_sys::Win32::System::Registry::{
     HKEY, HKEY_CURRENT_USER, KEY_READ, KEY_WRITE, REG_BINARY, REG_OPTION_NON_VOLATILE, REG_OPTION_VOLATILE,
     RegCloseKey, RegCreateKeyExW, RegQueryValueExW, RegSetValueExW,
 };
-use windows_sys::Win32::System::Threading::{CreateMutexW, INFINITE, ReleaseMutex, WaitForSingleObject};
+use windows_sys::Win32::System::Threading::{CreateMutexW, ReleaseMutex, WaitForSingleObject};
 
 use super::clock::random_u64;
 use super::handle::{owned, wide};
 use super::security::Descriptor;
 
-/// Drawn by the first process of this user since the machine started; zeros if the registry refuses.
+/// Drawn by the first process of this user since the machine started. If the registry refuses, a number of this process
+/// alone: then a region that nobody has open always counts as one from before.
 pub(crate) fn boot_id() -> [u8; 16] {
     static FOUND: OnceLock<[u8; 16]> = OnceLock::new();
-    *FOUND.get_or_init(|| find_or_draw().unwrap_or([0; 16]))
+    *FOUND.get_or_init(|| find_or_draw().unwrap_or_else(|_| drawn()))
 }
 
 fn find_or_draw() -> io::Result<[u8; 16]> {
@@ -35,13 +36,14 @@ fn find_or_draw() -> io::Result<[u8; 16]> {
     let (name, descriptor) = (wide(OsStr::new(r"Local\commy-boot"))?, Descriptor::for_objects()?);
     // SAFETY: name and descriptor live across the call; the result is owned by nobody else.
     let mutex = unsafe { owned(CreateMutexW(&descriptor.attributes(), 0, name.as_ptr())) }?;
-    // SAFETY: an open handle. Abandoned or not, it is ours afterwards; between taking and letting go nobody waits.
-    unsafe { WaitForSingleObject(mutex.as_raw_handle(), INFINITE) };
+    // Whoever holds it for so long is stopped, or no process of Commy: two numbers then cost a needless check.
+    // SAFETY: an open handle.
+    unsafe { WaitForSingleObject(mutex.as_raw_handle(), 100) };
     let outcome = key.read().and_then(|found| match found {
         Some(found) => Ok(found),
         None => key.draw(),
     });
-    // SAFETY: an open handle, held by this thread.
+    // SAFETY: an open handle; an error if this thread does not hold it.
     unsafe { ReleaseMutex(mutex.as_raw_handle()) };
     outcome
 }
@@ -75,14 +77,19 @@ impl Key {
     }
 
     fn draw(&self) -> io::Result<[u8; 16]> {
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&random_u64().to_le_bytes());
-        id[8..].copy_from_slice(&(random_u64() | 1).to_le_bytes());
+        let id = drawn();
         let name = wide(OsStr::new("Id"))?;
         // SAFETY: the name ends in zero; reads the 16 bytes of `id`.
         told(unsafe { RegSetValueExW(self.0, name.as_ptr(), 0, REG_BINARY, id.as_ptr(), 16) })?;
         Ok(id)
     }
+}
+
+fn drawn() -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&random_u64().to_le_bytes());
+    id[8..].copy_from_slice(&(random_u64() | 1).to_le_bytes());
+    id
 }
 
 impl Drop for Key {

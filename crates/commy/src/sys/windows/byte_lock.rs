@@ -22,7 +22,8 @@ use super::File;
 
 /// The byte that guards a provisional name; far from the lock bytes of any region.
 pub(super) const WITNESS: u64 = 1 << 61;
-/// How long a claimer waits for those who only ask; each of them needs two system calls.
+/// How long a claimer waits for those who only ask; each of them needs two system calls, and a processor. (One that was
+/// stopped between them makes the byte look held, which costs its claimer another byte, or another turn.)
 const ASKERS_NEED: Duration = Duration::from_millis(20);
 
 /// An exclusive lock on one byte. Dropping it lets the byte go.

@@ -53,7 +53,9 @@ impl Drop for Temporary {
 
 /// See [`File::create_unnamed`].
 pub(super) fn create_named(final_path: &Path, mode: u32) -> io::Result<File> {
-    let (directory, name) = split(final_path)?;
+    // Whatever the current folder is by the time it gets its name.
+    let final_path = std::path::absolute(final_path)?;
+    let (directory, name) = split(&final_path)?;
     let prefix = provisional_prefix(name);
     sweep(directory, &prefix);
     for _ in 0..64 {
@@ -93,7 +95,7 @@ fn create_new(path: &Path, mode: u32) -> io::Result<fs::File> {
 
 /// Removes what killed creators and removed regions of the same name left behind. Best effort: what is still mapped
 /// somewhere stays.
-fn sweep(directory: &Path, prefix: &OsStr) {
+pub(super) fn sweep(directory: &Path, prefix: &OsStr) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     let prefix: Vec<u16> = prefix.encode_wide().collect();
     for entry in entries.flatten() {
@@ -123,9 +125,11 @@ pub(super) fn move_without_replacing(source: &Path, target: &Path) -> io::Result
     })
 }
 
-/// Directory and name of a path; the directory of a bare name is the current one.
+/// Directory and name of a path; the directory of a bare name is the current one. A name with a colon would be that of a
+/// stream in another file.
 pub(super) fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let is_plain = |name: &&OsStr| !name.encode_wide().any(|unit| unit == u16::from(b':'));
+    let name = path.file_name().filter(is_plain).ok_or(io::ErrorKind::InvalidInput)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok((directory, name))
 }

@@ -29,7 +29,8 @@ impl ProcessIdentity {
 /// Whether `identity` was found to be a process that executes no further instruction. `false` means "not known": a
 /// number that nobody has proves nothing here.
 ///
-/// A process object is signalled when the last thread of the process has ended, before its handles are closed.
+/// A process object is signalled when the process has ended, the last thing that is documented of its end: the answer is
+/// never too early. How late it comes, a large address space or open requests considered, no document says.
 pub(crate) fn all_tasks_exiting(identity: &ProcessIdentity) -> bool {
     if identity.pid_namespace != NAMESPACE || identity.start_time == 0 {
         return false;

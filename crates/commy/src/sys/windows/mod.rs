@@ -3,7 +3,8 @@
 //! Invariants kept here and relied upon above:
 //! * L1: a held [`ByteLock`] ends only by being dropped or with this process; handles made here are never inherited.
 //!   When a process is terminated the system lets its locks go "depending upon available system resources": that may be
-//!   later than its last instruction, never earlier, and [`all_tasks_exiting`] knows first.
+//!   later than its last instruction, never earlier. [`all_tasks_exiting`] knows when the process object is signalled,
+//!   which is documented as the last step of its end.
 //! * L2: handles are not numbers that somebody else takes over: nothing closes the handles of a living process unasked.
 //! * L3: [`all_tasks_exiting`] never answers `true` for a process that can still execute one of its instructions.
 //!
@@ -47,6 +48,6 @@ pub(crate) use file_system::volatile_directory;
 pub(crate) use futex::{futex_wait, futex_wake};
 pub(crate) use identity::{all_tasks_exiting, current_thread_id, process_name, thread_is_gone};
 pub(crate) use mapping::Mapping;
-pub(crate) use remove::remove_file;
+pub(crate) use remove::{Leaver, remove_file};
 #[cfg(feature = "crash-points")]
 pub(crate) use stop::{kill_self, stop_self};

@@ -27,19 +27,21 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
 use windows_sys::Win32::System::Memory::{
-    CreateFileMappingW, FILE_MAP_READ, FILE_MAP_WRITE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, PAGE_READWRITE,
-    UnmapViewOfFile,
+    CreateFileMappingW, FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT, MEMORY_BASIC_INFORMATION,
+    MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, PAGE_READWRITE, UnmapViewOfFile, VirtualQuery,
 };
 use windows_sys::Win32::System::Threading::{CreateEventW, SetEvent};
 
 use super::super::common::{FileIdentity, ProcessIdentity};
 use super::handle::{owned, wide};
 use super::identity::process_is_gone;
-use super::security::Descriptor;
+use super::security::{Descriptor, user};
 
 /// W4.
 pub(super) const LONGEST: Duration = Duration::from_millis(50);
 const PLACES: usize = 4096;
+/// How many owners of places are asked about before a place is taken that nobody has had.
+const QUESTIONS: usize = 8;
 /// Stands in a cell that a waker has claimed; no word is that far from anything.
 const WOKEN: u64 = u64::MAX;
 /// Part of the names: a table of another form is another table.
@@ -73,7 +75,7 @@ pub(super) struct Parking {
     name: Option<String>,
     /// The section has its name as long as somebody has a handle: a view alone would not keep it.
     _section: Option<OwnedHandle>,
-    events: Box<[OnceLock<Option<OwnedHandle>>]>,
+    events: Box<[OnceLock<OwnedHandle>]>,
 }
 
 // SAFETY: the table consists of atomics and stays where it is as long as this.
@@ -83,7 +85,9 @@ unsafe impl Sync for Parking {}
 
 impl Parking {
     fn of_file(identity: FileIdentity) -> io::Result<Parking> {
-        let name = format!(r"Local\commy-park-{FORM}-{:x}-{:x}", identity.device, identity.inode);
+        // Of this user: the objects of others cannot be opened.
+        let FileIdentity { device, inode } = identity;
+        let name = format!(r"Local\commy-park-{FORM}-{}-{device:x}-{inode:x}", user());
         let (wide, descriptor) = (wide(OsStr::new(&name))?, Descriptor::for_objects()?);
         // SAFETY: name and descriptor live across the call; the result is owned by nobody else. Of those who come at
         // once one creates the section, full of zeros, and the others open it.
@@ -95,6 +99,12 @@ impl Parking {
         let view =
             unsafe { MapViewOfFile(section.as_raw_handle(), FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, size_of::<Table>()) };
         let table = NonNull::new(view.Value.cast()).ok_or_else(io::Error::last_os_error)?;
+        if !is_committed(view.Value) {
+            // Somebody else's section of our name, whose pages cannot be touched.
+            // SAFETY: the view just made.
+            unsafe { UnmapViewOfFile(view) };
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         Ok(Parking { table, name: Some(name), _section: Some(section), events: no_events() })
     }
 
@@ -112,8 +122,11 @@ impl Parking {
         usize::try_from(self.table().high.load(Ordering::SeqCst)).unwrap_or(PLACES).min(PLACES)
     }
 
-    /// The event of a place: created or opened when it is first needed, kept for later.
+    /// The event of a place: created or opened when it is first needed, kept for later. After a failure it is tried again.
     fn event(&self, place: usize) -> Option<&OwnedHandle> {
+        if let Some(event) = self.events[place].get() {
+            return Some(event);
+        }
         let make = || {
             let name = self.name.as_ref().map(|name| wide(OsStr::new(&format!("{name}-{place}"))));
             let (name, descriptor) = (name.transpose()?, Descriptor::for_objects()?);
@@ -121,7 +134,8 @@ impl Parking {
             // SAFETY: name and descriptor live across the call; the result is owned by nobody else.
             unsafe { owned(CreateEventW(&descriptor.attributes(), 0, 0, name)) }
         };
-        self.events[place].get_or_init(|| make().ok()).as_ref()
+        let event = make().ok()?;
+        Some(self.events[place].get_or_init(|| event))
     }
 
     /// Takes a place: the last one of this thread if that is free, else another; `None` if there is none.
@@ -130,8 +144,9 @@ impl Parking {
         let last = LAST.try_with(Cell::get).unwrap_or(0);
         let below = || std::iter::once(last).chain(0..high).filter(|&place| place < high);
         let free = || below().find(|&place| self.claim(place, 0, me));
-        // Only when nothing is free below the mark: asking about processes takes time.
-        let abandoned = || (0..high).find(|&place| self.reclaim(place, me));
+        // Only when nothing is free below the mark, and a few at a time: asking about processes takes time.
+        let first = FIRST.fetch_add(QUESTIONS as u32, Ordering::Relaxed) as usize % high.max(1);
+        let abandoned = || (first..high).chain(0..first).take(QUESTIONS).find(|&place| self.reclaim(place, me));
         let place = free().or_else(abandoned).or_else(|| (high..PLACES).find(|&place| self.claim(place, 0, me)))?;
         self.table().high.fetch_max(place as u64 + 1, Ordering::SeqCst);
         let _ = LAST.try_with(|last| last.set(place));
@@ -174,12 +189,14 @@ impl Parking {
             let cell = &self.table().places[place].cell;
             let seen = cell.load(Ordering::SeqCst);
             let matches = seen >> 8 == key && seen as u8 & class as u8 != 0;
-            if matches && cell.compare_exchange(seen, WOKEN, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+            // Whose event cannot be had sleeps on (W4); the wake is for somebody else.
+            if matches
+                && let Some(event) = self.event(place)
+                && cell.compare_exchange(seen, WOKEN, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+            {
                 woken += 1;
-                if let Some(event) = self.event(place) {
-                    // SAFETY: an open event.
-                    unsafe { SetEvent(event.as_raw_handle()) };
-                }
+                // SAFETY: an open event.
+                unsafe { SetEvent(event.as_raw_handle()) };
             }
         }
         woken
@@ -252,7 +269,16 @@ fn own_word() -> u64 {
     })
 }
 
-fn no_events() -> Box<[OnceLock<Option<OwnedHandle>>]> {
+/// Can the memory of a view be touched? A section may have pages that nobody has committed.
+fn is_committed(view: *mut c_void) -> bool {
+    let mut found = MEMORY_BASIC_INFORMATION::default();
+    let size = size_of::<MEMORY_BASIC_INFORMATION>();
+    // SAFETY: writes one structure of that size.
+    let told = unsafe { VirtualQuery(view, &mut found, size) };
+    told == size && found.State == MEM_COMMIT && found.RegionSize >= size_of::<Table>()
+}
+
+fn no_events() -> Box<[OnceLock<OwnedHandle>]> {
     (0..PLACES).map(|_| OnceLock::new()).collect()
 }
 

@@ -107,10 +107,6 @@ impl Range {
         if target <= self.mapped {
             return Ok(());
         }
-        if !self.mapped.is_multiple_of(GRANULE as usize) {
-            let reason = "the file grew from a length that is no multiple of 64 KiB; open it again";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-        }
         let (from, len) = (self.mapped, target - self.mapped);
         let place = self.base.wrapping_add(from);
         match &mut self.rest {
@@ -118,6 +114,11 @@ impl Range {
                 let rest = self.len - from;
                 // SAFETY: W1, behind the views lies one placeholder of that size.
                 unsafe { placeholders.map(section.as_raw_handle(), place, from as u64, len, rest, writable) }?;
+            }
+            // A view that replaces a placeholder may begin at any page, others may not.
+            Rest::Pieces(_) if !from.is_multiple_of(GRANULE as usize) => {
+                let reason = "the file grew from a length that is no multiple of 64 KiB; open it again";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
             }
             Rest::Pieces(pieces) => map_over(self.base, pieces, section, from, target, writable)?,
         }

@@ -1,8 +1,9 @@
 //! Who may do what with files and named objects: said explicitly, because what the system grants by itself is too much.
 //!
-//! Everything is for this user, protected from what a folder would hand down. A file's `mode` may grant more: the bits
-//! of the group go to the primary group of this process (on most machines a group of nobody), those of the others to
-//! everyone. The user is named by its own number, not as "owner": files of an administrator belong to all of these.
+//! Everything is for this user, protected from what a folder would hand down. A file's `mode` may grant more: the bits of
+//! the others go to everyone. Those of the group grant nothing: the primary group of a process is one that all accounts of
+//! the machine or the domain are in. The user is named by its own number, not as "owner": files of an administrator belong
+//! to all of these.
 
 use std::ffi::{OsStr, c_void};
 use std::io;
@@ -16,8 +17,7 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
 use windows_sys::Win32::Security::{
-    GetTokenInformation, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, TOKEN_INFORMATION_CLASS, TOKEN_QUERY,
-    TokenPrimaryGroup, TokenUser,
+    GetTokenInformation, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, TOKEN_QUERY, TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -29,24 +29,19 @@ pub(super) struct Descriptor(PSECURITY_DESCRIPTOR);
 impl Descriptor {
     /// For a new file with the rights that `mode` grants on other systems.
     pub(super) fn for_file(mode: u32) -> io::Result<Descriptor> {
-        let identities = identities();
-        let user = if mode & 0o200 != 0 { "FA" } else { "FRSD" };
-        let mut text = format!("D:P(A;;{user};;;{})", identities.user);
-        for (bits, who) in [(mode >> 3, identities.group.as_str()), (mode, "WD")] {
-            let rights = match bits & 0o6 {
-                0 => continue,
-                0o4 => "FR",
-                0o2 => "FW",
-                _ => "FRFW",
-            };
-            text.push_str(&format!("(A;;{rights};;;{who})"));
-        }
-        Descriptor::parse(&text)
+        let rights = if mode & 0o200 != 0 { "FA" } else { "FRSD" };
+        let others = match mode & 0o6 {
+            0 => "",
+            0o4 => "(A;;FR;;;WD)",
+            0o2 => "(A;;FW;;;WD)",
+            _ => "(A;;FRFW;;;WD)",
+        };
+        Descriptor::parse(&format!("D:P(A;;{rights};;;{}){others}", user()))
     }
 
     /// For sections, events and mutexes: this user alone.
     pub(super) fn for_objects() -> io::Result<Descriptor> {
-        Descriptor::parse(&format!("D:P(A;;GA;;;{})", identities().user))
+        Descriptor::parse(&format!("D:P(A;;GA;;;{})", user()))
     }
 
     fn parse(text: &str) -> io::Result<Descriptor> {
@@ -81,23 +76,14 @@ impl Drop for Descriptor {
     }
 }
 
-/// Numbers of the user and the group, as texts.
-struct Identities {
-    user: String,
-    group: String,
+/// The number of the user that this process runs as, as a text.
+pub(super) fn user() -> &'static str {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    // Owner rights say nearly the same.
+    FOUND.get_or_init(|| find_user().unwrap_or_else(|_| "OW".into()))
 }
 
-fn identities() -> &'static Identities {
-    static FOUND: OnceLock<Identities> = OnceLock::new();
-    FOUND.get_or_init(|| Identities {
-        // Owner rights and creator group say nearly the same.
-        user: token_sid(TokenUser).unwrap_or_else(|_| "OW".into()),
-        group: token_sid(TokenPrimaryGroup).unwrap_or_else(|_| "CG".into()),
-    })
-}
-
-/// The number that stands first in what the token says about `class`, as a text.
-fn token_sid(class: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
+fn find_user() -> io::Result<String> {
     let mut token = ptr::null_mut();
     // SAFETY: the pseudo handle needs no closing; the call writes one handle.
     check(unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) })?;
@@ -107,8 +93,8 @@ fn token_sid(class: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
     let mut room = [MaybeUninit::<*mut c_void>::zeroed(); 64];
     let (size, mut used) = (size_of_val(&room) as u32, 0);
     // SAFETY: writes at most `size` bytes.
-    check(unsafe { GetTokenInformation(token.as_raw_handle(), class, room.as_mut_ptr().cast(), size, &mut used) })?;
-    // SAFETY: zeroed at first; both TOKEN_USER and TOKEN_PRIMARY_GROUP begin with the pointer to a SID.
+    check(unsafe { GetTokenInformation(token.as_raw_handle(), TokenUser, room.as_mut_ptr().cast(), size, &mut used) })?;
+    // SAFETY: zeroed at first; TOKEN_USER begins with the pointer to a SID.
     let sid: PSID = unsafe { room[0].assume_init() };
     let mut text = ptr::null_mut();
     // SAFETY: the SID lies in `room`; the call writes one pointer.
@@ -128,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_mode_is_a_descriptor() {
-        assert!(identities().user.starts_with("S-1-"));
+        assert!(user().starts_with("S-1-"));
         for mode in [0o600, 0o400, 0o640, 0o660, 0o644, 0o666] {
             Descriptor::for_file(mode).unwrap();
         }

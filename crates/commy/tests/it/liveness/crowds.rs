@@ -70,6 +70,15 @@ fn of_sixteen_creators_one_creates_and_some_are_killed() {
     }
 }
 
+/// Ends what goes on until then, also when an assertion fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn an_opener_never_joins_a_file_that_has_lost_its_name() {
     let temporary = Temporary::new();
@@ -85,13 +94,13 @@ fn an_opener_never_joins_a_file_that_has_lost_its_name() {
                 }
             }
         });
+        let _stop = StopOnDrop(&stop);
         for _ in 0..100 {
             let region = quiet().own_attachment().open_or_create(&path).unwrap();
             let numbers: SharedVec<u64> = region.object("numbers").unwrap();
             numbers.push(1).unwrap();
             assert!(region.check().unwrap().is_clean());
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 

@@ -14,9 +14,55 @@ const SHORT: Duration = Duration::from_millis(100);
 #[test]
 fn entry() {
     child::entry(|arguments| {
-        let [path] = arguments else { panic!("{arguments:?}") };
-        leak(path);
+        let [role, path] = arguments else { panic!("{arguments:?}") };
+        match *role {
+            "leak" => leak(path),
+            "end in the middle" => end_in_the_middle(path),
+            other => panic!("{other}"),
+        }
     });
+}
+
+/// Ends the process while its threads come, work and go. Windows ends these first, wherever they are, and then runs the
+/// destructors of the last thread, to which a lane belongs, too.
+fn end_in_the_middle(path: &str) {
+    // Outlives its users, as what stands in a static does.
+    let region: &'static Region = Box::leak(Box::new(quiet().heartbeat(Duration::from_millis(1)).open(path).unwrap()));
+    let texts = |name: &str| region.object::<SharedVec<String>>(name).unwrap();
+    let work = |texts: &SharedVec<String>| {
+        texts.push("x".repeat(20_000)).unwrap();
+        texts.push("a text that needs a block").unwrap();
+        texts.clear().unwrap();
+    };
+    for number in 0..3 {
+        std::thread::spawn(move || {
+            let texts = texts(&format!("texts {number}"));
+            loop {
+                // Each takes a lane and gives it back.
+                let texts = texts.clone();
+                std::thread::spawn(move || (0..5).for_each(|_| work(&texts))).join().unwrap();
+            }
+        });
+    }
+    let own = texts("own");
+    (0..100).for_each(|_| work(&own));
+    std::process::exit(0);
+}
+
+#[test]
+fn a_process_that_ends_while_its_threads_are_busy_comes_to_its_end() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    for _ in 0..20 {
+        let child = spawn("threads", &["end in the middle", temporary.region().to_str().unwrap()]);
+        assert_eq!(child.wait(), child::End::Finished);
+        for number in 0..3 {
+            let texts: SharedVec<String> = region.object(&format!("texts {number}")).unwrap();
+            texts.push("go on").unwrap();
+        }
+        let report = region.check().unwrap();
+        assert!(report.is_clean(), "{report}");
+    }
 }
 
 /// Leaks a write and a read guard in threads that end; what they lend stays as it is.
@@ -56,7 +102,7 @@ fn what_a_leaked_guard_lends_outlives_its_thread_and_ends_with_the_process() {
     let region = quiet().lock_timeout(SHORT).create(temporary.region()).unwrap();
     let [read, written] = ["read", "written"].map(|name| region.object::<SharedVec<u64>>(name).unwrap());
     read.push(1).unwrap();
-    let mut child = spawn("threads", &[temporary.region().to_str().unwrap()]);
+    let mut child = spawn("threads", &["leak", temporary.region().to_str().unwrap()]);
     assert_eq!(child.hear().as_deref(), Some("leaked"));
     refused!(read.push(3), Error::Timeout { .. });
     refused!(written.push(3), Error::Timeout { .. });
