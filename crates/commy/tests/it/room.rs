@@ -1,7 +1,7 @@
 //! Maps and sets made of iterators, and the room that they take and give back.
 
 use crate::support::temporary::{Temporary, quiet};
-use commy::{Error, Region, SharedBTreeMap, SharedBTreeSet, SharedHashMap, SharedHashSet};
+use commy::{Error, Region, SharedBTreeMap, SharedBTreeSet, SharedHashMap, SharedHashSet, SharedVec};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 fn region(temporary: &Temporary, capacity: u64) -> Region {
@@ -97,4 +97,25 @@ fn without_room_to_change_values_nothing_has_changed() {
     assert_eq!(map.to_map().unwrap(), twin);
     let report = region.check().unwrap();
     assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn a_large_region_grows_under_those_who_have_it_open() {
+    let temporary = Temporary::new();
+    // So much that no system maps all of it at once.
+    let open = || quiet().capacity(4 << 30).own_attachment().open_or_create(temporary.region()).unwrap();
+    let texts_in = |region: &Region| region.object::<SharedVec<String>>("texts").unwrap();
+    let (first, second) = (open(), open());
+    let reader = quiet().read_only(true).open(temporary.region()).unwrap();
+    let (own, others) = (texts_in(&first), texts_in(&second));
+    let read = reader.open_object::<SharedVec<String>>("texts").unwrap();
+    for number in 0..30_usize {
+        let text = format!("{number}").repeat(3 << 20);
+        own.push(&*text).unwrap();
+        for seen in [&others, &read] {
+            assert!(seen.get(number).unwrap().as_deref() == Some(&*text), "{number}");
+        }
+    }
+    assert!(first.stats().unwrap().committed > 90 << 20);
+    assert!(second.check().unwrap().is_clean());
 }
