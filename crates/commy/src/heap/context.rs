@@ -74,9 +74,10 @@ impl Context {
     /// Before the commit it returns to its list.
     #[inline(always)]
     pub(crate) fn allocate(&mut self, size: u64) -> Result<u64> {
-        let class = class_for(size);
-        self.reserve_log(HEAD_SIZE)?;
-        if class == RUN_CLASS { self.allocate_run(size) } else { self.allocate_class(class) }
+        match class_for(size) {
+            RUN_CLASS => self.allocate_run(size),
+            class => self.allocate_class(class),
+        }
     }
 
     /// A block of `class`.
@@ -97,6 +98,7 @@ impl Context {
         if size > capacity {
             return Err(Error::OutOfSpace { requested: size, capacity });
         }
+        self.reserve_log(HEAD_SIZE)?;
         #[cfg(feature = "crash-points")]
         crate::crash::asked_for_block(size)?;
         refill_run(self.actor, size.div_ceil(PAGE))?;
