@@ -17,8 +17,24 @@ pub fn every() -> u64 {
 
 /// All `points`, or each [`every`]th of them: others for each `what` and seed.
 pub fn sampled<I: Iterator<Item = u64>>(what: &str, points: I) -> impl Iterator<Item = u64> + use<I> {
-    let salt = what.bytes().fold(seed(), |salt, byte| salt.wrapping_mul(31).wrapping_add(byte.into()));
-    points.skip(Random::new(salt).below(every()) as usize).step_by(every() as usize)
+    each(every(), &mut random(what), points)
+}
+
+/// As [`sampled`] for the points of one of many scenarios, each of which takes its time to begin with: most have none then.
+pub fn sampled_in_scenario<I: Iterator<Item = u64>>(
+    what: &str,
+    points: I,
+) -> Option<impl Iterator<Item = u64> + use<I>> {
+    let (scenarios, random) = (every().min(4), &mut random(what));
+    (random.below(scenarios) == 0).then(|| each(every() / scenarios, random, points))
+}
+
+fn each<I: Iterator<Item = u64>>(every: u64, random: &mut Random, points: I) -> impl Iterator<Item = u64> + use<I> {
+    points.skip(random.below(every) as usize).step_by(every as usize)
+}
+
+fn random(what: &str) -> Random {
+    Random::new(what.bytes().fold(seed(), |salt, byte| salt.wrapping_mul(31).wrapping_add(byte.into())))
 }
 
 /// Tries `cases` values of `strategy`; a failure is shrunk and shown with the seed.

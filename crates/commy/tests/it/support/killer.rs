@@ -6,7 +6,7 @@ pub use super::judge::Failure;
 use super::judge::Judge;
 use super::scenario::{Scenario, Watch};
 use super::temporary::{Temporary, open_impatient, quiet};
-use crate::seeded::{every, sampled};
+use crate::seeded::{every, sampled_in_scenario};
 use commy::{Region, crash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -280,7 +280,8 @@ pub fn kill_at_names(scenario: &Scenario, wanted: &mut BTreeSet<String>) -> Resu
 pub fn kill_all(scenarios: &[Scenario]) -> Summary {
     let (mut summary, mut failures) = (Summary::default(), Vec::new());
     for scenario in scenarios {
-        match kill_at(scenario, sampled(&scenario.name, 1..ENDLESS)) {
+        let Some(points) = sampled_in_scenario(&scenario.name, 1..ENDLESS) else { continue };
+        match kill_at(scenario, points) {
             Ok(one) => {
                 assert!(one.kills > 0 || every() > 1, "{}: no crash point was reached", scenario.name);
                 summary.add(one);
