@@ -208,7 +208,7 @@ pub fn kill_recoverers_at_names(wanted: &mut BTreeSet<String>) -> Result<(), Fai
 fn steps() -> impl Iterator<Item = u64> {
     let thorough = std::env::var_os("COMMY_THOROUGH").is_some();
     let after = move |step: &u64| Some(if thorough || *step < 40 { step + 1 } else { step + step / 4 });
-    std::iter::successors(Some(1), after).take_while(|step| *step < 50_000)
+    std::iter::successors(Some(1), after).take_while(|step| *step < 1 << 40)
 }
 
 /// `halves`: so many victims at least must leave, at one point of their recovery, some of their objects free and others
