@@ -1,0 +1,77 @@
+//! redb: an ordered map in a file, for one process at a time. Nothing waits for a disk.
+
+use super::map::{Act, Batch, MISSING, Map, SCAN, sum};
+use crate::Outcome;
+use crate::scratch::ScratchFolder;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+const NUMBERS: TableDefinition<u64, u64> = TableDefinition::new("numbers");
+
+pub(super) struct Tree {
+    database: Database,
+    _folder: ScratchFolder,
+}
+
+impl Tree {
+    pub(super) fn new() -> Outcome<Tree> {
+        let folder = ScratchFolder::new()?;
+        let database = Database::builder().set_cache_size(1 << 30).create(folder.path().join("redb"))?;
+        Ok(Tree { database, _folder: folder })
+    }
+
+    fn begin(&self) -> Outcome<WriteTransaction> {
+        let mut change = self.database.begin_write()?;
+        change.set_durability(Durability::None)?;
+        Ok(change)
+    }
+
+    /// All in one transaction.
+    fn change(&self, work: impl FnOnce(&mut Table<u64, u64>) -> Outcome<u64>) -> Outcome<Batch> {
+        Batch::of(|| {
+            let change = self.begin()?;
+            let sum = work(&mut change.open_table(NUMBERS)?)?;
+            change.commit()?;
+            Ok(sum)
+        })
+    }
+}
+
+impl Map for Tree {
+    fn clear(&mut self) -> Outcome {
+        let change = self.begin()?;
+        change.delete_table(NUMBERS)?;
+        change.open_table(NUMBERS)?;
+        Ok(change.commit()?)
+    }
+
+    fn act(&mut self, act: Act) -> Outcome<Batch> {
+        match act {
+            Act::Insert(keys) => self.change(|table| sum(keys, |key| Ok(table.insert(key, key)?.map_or(1, |_| 0)))),
+            Act::Update(keys) => self.change(|table| {
+                sum(keys, |key| {
+                    let mut value = table.get_mut(key)?.ok_or(MISSING)?;
+                    let new = value.value().wrapping_add(1);
+                    value.insert(new)?;
+                    Ok(new)
+                })
+            }),
+            Act::Remove(keys) => self.change(|table| sum(keys, |key| Ok(table.remove(key)?.ok_or(MISSING)?.value()))),
+            Act::Get(keys) => Batch::of(|| {
+                let table = self.database.begin_read()?.open_table(NUMBERS)?;
+                sum(keys, |key| Ok(table.get(key)?.map_or(1, |value| value.value())))
+            }),
+            Act::Scan(starts) => Batch::of(|| {
+                let table = self.database.begin_read()?.open_table(NUMBERS)?;
+                sum(starts, |start| {
+                    let mut entries = table.range(*start..)?.take(SCAN);
+                    entries.try_fold(0u64, |sum, entry| Ok(sum.wrapping_add(entry?.1.value())))
+                })
+            }),
+            Act::Iterate => Batch::of(|| {
+                let table = self.database.begin_read()?.open_table(NUMBERS)?;
+                let mut entries = table.iter()?;
+                entries.try_fold(0u64, |sum, entry| Ok(sum.wrapping_add(entry?.1.value())))
+            }),
+        }
+    }
+}
