@@ -12,14 +12,22 @@
 //   map EVERY COUNT FIRST MEETING -> start end verified
 //   stress COUNT SIZE MEETING     -> start end verified
 //   mixed ROUNDS RANDOM SEED MEETING                    -> start end verified
+//
+//   boost NAME queue              two message queues; the first process makes them
+//   ready                         -> 0
+//   give COUNT, echo COUNT        no answer
+//   flow COUNT                    -> nanoseconds right
+//   trips COUNT                   -> median 99-of-100 right
 
 #include <boost/interprocess/allocators/allocator.hpp>
 #include <boost/interprocess/allocators/cached_node_allocator.hpp>
 #include <boost/interprocess/containers/map.hpp>
+#include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/interprocess/managed_mapped_file.hpp>
 #include <boost/interprocess/sync/interprocess_mutex.hpp>
 #include <boost/interprocess/sync/scoped_lock.hpp>
 #include <boost/unordered_map.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -279,9 +287,74 @@ template <class Map> static void serve(Segment &segment, Map &map, Mutex &mutex,
     }
 }
 
+// Names without slashes, which go when one of the processes does.
+struct Queues {
+    std::string names[2];
+    ipc::message_queue there, back;
+
+    static std::string name(std::string path, const char *suffix) {
+        std::replace(path.begin(), path.end(), '/', '-');
+        return path.substr(1) + suffix;
+    }
+    explicit Queues(const std::string &path)
+        : names{name(path, "-there"), name(path, "-back")},
+          there(ipc::open_or_create, names[0].c_str(), 1024, sizeof(uint64_t)),
+          back(ipc::open_or_create, names[1].c_str(), 1024, sizeof(uint64_t)) {}
+    ~Queues() {
+        // Those who have them open keep them.
+        for (auto &name : names) ipc::message_queue::remove(name.c_str());
+    }
+};
+
+static void send(ipc::message_queue &queue, uint64_t value) { queue.send(&value, sizeof value, 0); }
+
+static uint64_t receive(ipc::message_queue &queue) {
+    uint64_t value;
+    ipc::message_queue::size_type size;
+    unsigned priority;
+    queue.receive(&value, sizeof value, size, priority);
+    return value;
+}
+
+static void queue(const std::string &path) {
+    Queues queues(path);
+    std::string line;
+    while (std::getline(std::cin, line)) {
+        std::istringstream words(line);
+        std::string verb;
+        uint64_t count = 0, right = 0;
+        words >> verb >> count;
+        if (verb == "ready") {
+            std::cout << 0 << std::endl;
+        } else if (verb == "give") {
+            for (uint64_t value = 0; value < count; ++value) send(queues.there, value);
+        } else if (verb == "echo") {
+            for (uint64_t trip = 0; trip < count; ++trip) send(queues.back, receive(queues.there));
+        } else if (verb == "flow") {
+            uint64_t start = now(CLOCK_MONOTONIC);
+            for (uint64_t value = 0; value < count; ++value) right += receive(queues.there) == value;
+            std::cout << now(CLOCK_MONOTONIC) - start << ' ' << right << std::endl;
+        } else {
+            std::vector<uint64_t> times(count);
+            for (uint64_t trip = 0; trip < count; ++trip) {
+                uint64_t start = now(CLOCK_MONOTONIC);
+                send(queues.there, trip);
+                right += receive(queues.back) == trip;
+                times[trip] = now(CLOCK_MONOTONIC) - start;
+            }
+            std::sort(times.begin(), times.end());
+            std::cout << times[count / 2] << ' ' << times[(count - 1) * 99 / 100] << ' ' << right << std::endl;
+        }
+    }
+}
+
 int main(int count, char **words) {
     if (count < 3) return 2;
     try {
+        if (words[2] == std::string("queue")) {
+            queue(words[1]);
+            return 0;
+        }
         Segment segment(ipc::open_or_create, words[1], CAPACITY);
         Mutex &mutex = *segment.find_or_construct<Mutex>("mutex")();
         Yard yard;

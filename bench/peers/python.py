@@ -2,8 +2,8 @@
 
 bench/src/peers/python.rs runs and asks it. The words are those of boost.cpp, and
 
-  queue COUNT   -> nanoseconds count   so many numbers from one process to another
-  trips COUNT   -> nanoseconds count   there and back, one after the other
+  flow COUNT    -> nanoseconds right            so many numbers from one process to another
+  trips COUNT   -> median 99-of-100 right       nanoseconds there and back, one after the other
 """
 
 import array
@@ -81,21 +81,25 @@ def queue():
     for child in children:
         child.start()
     for line in sys.stdin:
-        verb, count = line.split()
-        if verb == "queue":
-            numbers.put(int(count))
-            timed(lambda: sum(there.get() == number for number in range(int(count))))
+        verb, count = line.split()[0], int(line.split()[1])
+        if verb == "flow":
+            numbers.put(count)
+            timed(lambda: sum(there.get() == number for number in range(count)))
         else:
-            timed(lambda: sum(trip(trips, back, number) for number in range(int(count))))
+            times = sorted(trip(trips, back, number) for number in range(count))
+            print(times[count // 2], times[(count - 1) * 99 // 100], count, flush=True)
     numbers.put(None)
     trips.put(None)
     for child in children:
         child.join()
 
 
-def trip(trips, back, number):
-    trips.put(number)
-    return back.get() == number
+def trip(there, back, number):
+    start = time.monotonic_ns()
+    there.put(number)
+    if back.get() != number:
+        raise ValueError("another number came back")
+    return time.monotonic_ns() - start
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ pub fn run() -> ExitCode {
         Some(processes::COMMAND) => processes::play(&words[1..]),
         #[cfg(target_os = "linux")]
         Some(peers::crew::COMMAND) => peers::crew::play(&words[1..]),
+        #[cfg(target_os = "linux")]
+        Some(peers::line::COMMAND) => peers::line::play(&words[1..]),
         _ => measure_all(&words),
     };
     match outcome {

@@ -162,13 +162,15 @@ impl Report {
         self.saved.rows.push(row);
     }
 
-    /// A line for each of the others in a race: side `ours` beside it. `targets` names some of them.
+    /// A line for each of the others in a race: side `ours` beside it. `targets` names some of them; a target for nobody is
+    /// one of our own figure.
     pub(crate) fn add_race(&mut self, what: &str, race: &Standings, ours: usize, targets: &[(&str, Target)]) {
         let times = race.samples(ours);
         let target =
             |name: &str| targets.iter().find(|(of, _)| *of == name).map_or(Target::None, |(_, target)| *target);
-        if let target @ (Target::Nanoseconds(_) | Target::PerSecond(_)) = target("") {
-            self.add(Line::of_samples(what, &times, None, target));
+        let alone = race.others().next().is_none();
+        if alone || target("") != Target::None {
+            self.add(Line::of_samples(what, &times, None, target("")));
         }
         for (side, name) in race.others() {
             let other = Some((name, &race.samples(side), race.ratio(ours, side)));

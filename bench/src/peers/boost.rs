@@ -2,7 +2,7 @@
 
 use super::Presence;
 use super::map::{Act, Batch, Map};
-use super::talker::{Actor, Talker};
+use super::talker::{Actor, Talker, ends_with_us};
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use std::collections::hash_map::DefaultHasher;
@@ -67,7 +67,7 @@ fn build() -> Outcome<PathBuf> {
 /// A process that uses the segment in the file at `path`: the first makes it.
 pub(crate) fn start(path: &Path, kind: &str, yard: Option<&Path>) -> Outcome<Talker> {
     let mut command = Command::new(program()?);
-    Talker::start(command.arg(path).arg(kind).args(yard))
+    Talker::start(ends_with_us(command.arg(path).arg(kind).args(yard)))
 }
 
 /// One of its maps.

@@ -2,7 +2,7 @@
 //! together, and each takes the time of its own work.
 
 use super::memory::{Blocks, Probe, mixed, stress};
-use super::talker::Talker;
+use super::talker::{Talker, ends_with_us};
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use commy::{Region, SharedHashMap};
@@ -113,7 +113,7 @@ impl Crew {
 
     /// One of this program's own members.
     pub(crate) fn member(kind: &str, path: &Path, yard: &Path) -> Outcome<Talker> {
-        Talker::start(Command::new(std::env::current_exe()?).args([COMMAND, kind]).arg(path).arg(yard))
+        Talker::start(ends_with_us(Command::new(std::env::current_exe()?).args([COMMAND, kind]).arg(path).arg(yard)))
     }
 
     pub(crate) fn first(&mut self) -> Option<&mut Talker> {

@@ -11,6 +11,10 @@ pub(crate) mod crew;
 #[cfg(feature = "peers")]
 mod dashmap;
 #[cfg(feature = "peers")]
+mod iceoryx;
+#[cfg(target_os = "linux")]
+pub(crate) mod line;
+#[cfg(feature = "peers")]
 pub(crate) mod lmdb;
 mod map;
 pub(crate) mod memory;
@@ -122,7 +126,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "iceoryx2",
         title: "iceoryx2",
         shared: true,
-        setup: "publish-subscribe with loaned samples and a safe overflow off; spinning",
+        setup: "publish-subscribe with loaned samples, nothing overwritten, spinning",
         probe: || of_crate("iceoryx2"),
     },
     Peer {

@@ -2,11 +2,11 @@
 
 use super::Presence;
 use super::map::{Act, Batch, MISSING, Map};
+use super::talker::ends_with_us;
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,16 +36,7 @@ impl Served {
         let mut command = Command::new("redis-server");
         command.args(["--port", "0", "--save", "", "--appendonly", "no", "--dir"]).arg(folder.path());
         command.arg("--unixsocket").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
-        let bench = std::process::id();
-        // SAFETY: both calls may be made between fork and exec.
-        unsafe {
-            // It does not notice when the bench is killed; the kernel does.
-            command.pre_exec(move || {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                if libc::getppid() as u32 == bench { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
-            });
-        }
-        let mut server = command.spawn()?;
+        let mut server = ends_with_us(&mut command).spawn()?;
         let start = Instant::now();
         let stream = loop {
             match UnixStream::connect(&socket) {

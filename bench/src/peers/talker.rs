@@ -4,6 +4,7 @@
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -59,6 +60,18 @@ impl Drop for Talker {
         // Both fail if it is gone; then there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Has a process killed when the bench is: it may be where it does not look at its input.
+pub(super) fn ends_with_us(command: &mut Command) -> &mut Command {
+    let bench = std::process::id();
+    // SAFETY: both calls may be made between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if libc::getppid() as u32 == bench { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+        })
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     },
     #[cfg(target_os = "linux")]
     processes::DEQUE,
+    #[cfg(target_os = "linux")]
+    processes::QUEUE,
     Workload {
         name: "map",
         about: "filling, reading, changing, emptying a map of 1,000,000 entries",

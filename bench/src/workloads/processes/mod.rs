@@ -3,6 +3,7 @@
 
 mod contention;
 mod deque;
+mod queue;
 mod recovery;
 mod robust_mutex;
 mod role;
@@ -17,6 +18,8 @@ pub(super) const DEQUE: Workload = Workload {
     about: "values that go from one process to another through a queue",
     run: deque::run,
 };
+pub(super) const QUEUE: Workload =
+    Workload { name: "queue", about: "one number from process to process, and there and back", run: queue::run };
 pub(super) const RECOVERY: Workload =
     Workload { name: "recovery", about: "taking a lock whose holder is killed", run: recovery::run };
 pub(super) const CONTENTION: Workload =
