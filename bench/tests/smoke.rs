@@ -13,6 +13,9 @@ const EVERYWHERE: &[&str] = &[
     "tree",
     "allocation",
     "memory",
+    "transaction",
+    "growth",
+    "scale",
     "idle-lanes",
     "attach",
 ];

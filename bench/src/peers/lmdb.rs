@@ -1,6 +1,7 @@
 //! LMDB through heed: an ordered map in a mapped file, one writer at a time. Nothing waits for a disk.
 
 use super::map::{Act, Batch, MISSING, Map, SCAN, sum};
+use super::store::Store;
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use heed::types::U64;
@@ -12,22 +13,31 @@ pub(crate) type Numbers = Database<Native, Native, IntegerComparator>;
 
 /// Opens the environment in a folder, and its map.
 pub(crate) fn open(folder: &Path) -> Outcome<(Env, Numbers)> {
+    let environment = environment(folder)?;
+    let map = numbers(&environment, None)?;
+    Ok((environment, map))
+}
+
+fn environment(folder: &Path) -> Outcome<Env> {
     let mut options = EnvOpenOptions::new();
-    options.map_size(4 << 30).max_readers(256);
+    options.map_size(4 << 30).max_readers(256).max_dbs(2);
     // SAFETY: the folder is in memory and goes with this run, so nothing is lost that a crash could want; nobody else
     // touches its files.
-    let environment = unsafe {
+    unsafe {
         options.flags(EnvFlags::WRITE_MAP | EnvFlags::NO_SYNC | EnvFlags::NO_META_SYNC | EnvFlags::NO_READ_AHEAD);
-        options.open(folder)?
-    };
+        Ok(options.open(folder)?)
+    }
+}
+
+fn numbers(environment: &Env, name: Option<&str>) -> Outcome<Numbers> {
     let mut change = environment.write_txn()?;
-    let map = environment
-        .database_options()
-        .types::<Native, Native>()
-        .key_comparator::<IntegerComparator>()
-        .create(&mut change)?;
+    let mut options = environment.database_options().types::<Native, Native>().key_comparator::<IntegerComparator>();
+    if let Some(name) = name {
+        options.name(name);
+    }
+    let map = options.create(&mut change)?;
     change.commit()?;
-    Ok((environment, map))
+    Ok(map)
 }
 
 pub(super) struct Tree {
@@ -99,5 +109,37 @@ impl Map for Tree {
                 entries.try_fold(0u64, |sum, entry| Ok(sum.wrapping_add(entry?.1)))
             }),
         }
+    }
+}
+
+/// Two databases of one environment.
+pub(super) struct Pair {
+    environment: Env,
+    map: Numbers,
+    last: Numbers,
+    _folder: ScratchFolder,
+}
+
+impl Pair {
+    pub(super) fn new() -> Outcome<Pair> {
+        let folder = ScratchFolder::new()?;
+        let environment = environment(folder.path())?;
+        let (map, last) = (numbers(&environment, Some("map"))?, numbers(&environment, Some("last"))?);
+        Ok(Pair { environment, map, last, _folder: folder })
+    }
+}
+
+impl Store for Pair {
+    fn change(&self, key: u64, value: u64) -> Outcome {
+        let mut change = self.environment.write_txn()?;
+        self.map.put(&mut change, &key, &value)?;
+        self.last.put(&mut change, &0, &value)?;
+        Ok(change.commit()?)
+    }
+
+    fn state(&self) -> Outcome<[u64; 2]> {
+        let view = self.environment.read_txn()?;
+        let sum = self.map.iter(&view)?.try_fold(0u64, |sum, entry| Outcome::Ok(sum.wrapping_add(entry?.1)))?;
+        Ok([sum, self.last.get(&view, &0)?.unwrap_or(0)])
     }
 }

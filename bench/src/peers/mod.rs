@@ -31,10 +31,14 @@ mod redis;
 #[cfg(feature = "peers")]
 mod shared_hashmap;
 mod std;
+#[cfg(feature = "peers")]
+mod store;
 #[cfg(target_os = "linux")]
 pub(crate) mod talker;
 
 pub(crate) use map::{Act, Contestant, maps, trees};
+#[cfg(feature = "peers")]
+pub(crate) use store::Stores;
 
 /// Something that Commy is measured beside.
 #[derive(Debug)]

@@ -1,11 +1,13 @@
 //! redb: an ordered map in a file, for one process at a time. Nothing waits for a disk.
 
 use super::map::{Act, Batch, MISSING, Map, SCAN, sum};
+use super::store::Store;
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 const NUMBERS: TableDefinition<u64, u64> = TableDefinition::new("numbers");
+const LAST: TableDefinition<u64, u64> = TableDefinition::new("last");
 
 pub(super) struct Tree {
     database: Database,
@@ -73,5 +75,30 @@ impl Map for Tree {
                 entries.try_fold(0u64, |sum, entry| Ok(sum.wrapping_add(entry?.1.value())))
             }),
         }
+    }
+}
+
+/// Two tables of one database.
+pub(super) struct Pair(Tree);
+
+impl Pair {
+    pub(super) fn new() -> Outcome<Pair> {
+        Ok(Pair(Tree::new()?))
+    }
+}
+
+impl Store for Pair {
+    fn change(&self, key: u64, value: u64) -> Outcome {
+        let change = self.0.begin()?;
+        change.open_table(NUMBERS)?.insert(key, value)?;
+        change.open_table(LAST)?.insert(0, value)?;
+        Ok(change.commit()?)
+    }
+
+    fn state(&self) -> Outcome<[u64; 2]> {
+        let view = self.0.database.begin_read()?;
+        let (map, last) = (view.open_table(NUMBERS)?, view.open_table(LAST)?);
+        let sum = map.iter()?.try_fold(0u64, |sum, entry| Outcome::Ok(sum.wrapping_add(entry?.1.value())))?;
+        Ok([sum, last.get(0)?.map_or(0, |value| value.value())])
     }
 }

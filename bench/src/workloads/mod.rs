@@ -3,12 +3,15 @@
 mod allocation;
 mod attach;
 mod deque;
+mod growth;
 mod idle_lanes;
 mod map;
 mod map_text;
 mod memory;
 #[cfg(target_os = "linux")]
 pub(crate) mod processes;
+mod scale;
+mod transaction;
 mod vec_guard;
 mod vec_push;
 mod vec_read;
@@ -53,6 +56,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     #[cfg(target_os = "linux")]
     processes::MAP,
     Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
+    Workload { name: "transaction", about: "one atomic change of two objects", run: transaction::run },
+    Workload { name: "growth", about: "the first write of each page, up to 2 GiB in a vector", run: growth::run },
+    Workload { name: "scale", about: "by entries, objects and processes", run: scale::run },
     Workload { name: "idle-lanes", about: "one write while 1,000 threads have lanes", run: idle_lanes::run },
     Workload { name: "attach", about: "opening a region that exists, and the first operation", run: attach::run },
     #[cfg(target_os = "linux")]

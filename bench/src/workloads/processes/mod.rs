@@ -10,6 +10,7 @@ mod role;
 mod together;
 
 pub(crate) use role::{COMMAND, play};
+pub(super) use together::scale;
 
 use super::Workload;
 

@@ -3,7 +3,7 @@
 
 use crate::Outcome;
 use crate::arguments::Arguments;
-use crate::measure::{Runner, Standings};
+use crate::measure::{Runner, Samples, Standings};
 use crate::peers::crew::{Crew, MAP, Task, Team, Threads, Yard};
 use crate::peers::memory::{LIVE, Malloc};
 use crate::peers::{boost, crew};
@@ -206,6 +206,25 @@ pub(super) fn mixed(arguments: &Arguments, report: &mut Report) -> Outcome {
             let standings = Standings::take(arguments.rounds(11), 1, &mut entrants, round)?;
             let targets: &[_] = if random { &[("mimalloc, threads", Target::Ratio(1.5))] } else { &[] };
             report.add_race(&format!("16 to 1024 bytes, freed {what}, {members} at once"), &standings, 0, targets);
+        }
+    }
+    Ok(())
+}
+
+/// One process looks up and changes while others are attached, and all do.
+pub(in crate::workloads) fn scale(arguments: &Arguments, report: &mut Report) -> Outcome {
+    let keys = Random::new(arguments.seed).distinct(arguments.scaled(100_000));
+    for members in [1, 2, 4, 8, 16, 32, 64] {
+        if arguments.quick && members > 8 {
+            break;
+        }
+        let mut team = commy(members, &keys)?;
+        let count = arguments.scaled(400_000 / members) as u64;
+        for (every, what) in [(0, "get"), (20, "95 % get, 5 % insert")] {
+            let task = Task::Map { every, count };
+            let times = (0..arguments.rounds(5)).map(|_| Ok(team.work(task)?.each()));
+            let times = Samples::new(times.collect::<Outcome<Vec<f64>>>()?);
+            report.add(Line::of_samples(format!("{what}, {members} processes"), &times, None, Target::None));
         }
     }
     Ok(())
