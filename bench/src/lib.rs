@@ -62,6 +62,9 @@ fn measure_all(words: &[String]) -> Outcome {
     };
     machine::keep_freed_memory();
     let mut report = Report::begin(machine::describe());
+    for (what, version) in machine::versions() {
+        report.note(what, version);
+    }
     arguments.find_peers(|peer, presence| match presence {
         Presence::Here(version) => report.note(peer.title, format!("{version}; {}", peer.setup)),
         Presence::Missing(reason) => report.note(peer.title, format!("not installed: {reason}")),

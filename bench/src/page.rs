@@ -41,7 +41,7 @@ fn text(saved: &Saved) -> String {
     let mut text = String::from(
         "# Performance\n\n\
          Measured by `cargo xtask bench --tsv FILE`, written by `cargo run -p bench -- report FILE`. All sides run in the \
-         same process group in interleaved rounds; a figure is the median of its rounds with half the width of their \
+         same run, in interleaved rounds; a figure is the median of its rounds with half the width of their \
          middle half behind it, a ratio is the median of the rounds' ratios: how many times as long Commy takes, so \
          below 1 Commy is faster. Every result is verified. Only the ratios say something about other machines.\n\n",
     );
@@ -82,8 +82,11 @@ fn losses(rows: &[Row]) -> String {
     let mut text = String::from("\n## Where Commy loses\n");
     for (title, shared) in [("other ways to share data between processes", true), ("what one process has alone", false)]
     {
-        let lost =
-            |row: &&Row| row.other.as_ref().is_some_and(|other| other.ratio > 1.0 && is_shared(&other.name) == shared);
+        let lost = |row: &&Row| {
+            // Some figures stand beside Commy in other circumstances.
+            let other = row.other.as_ref().filter(|other| !other.name.starts_with("Commy"));
+            other.is_some_and(|other| other.ratio > 1.0 && is_shared(&other.name) == shared)
+        };
         let mut lost: Vec<&Row> = rows.iter().filter(lost).collect();
         lost.sort_by(|a, b| b.number().total_cmp(&a.number()));
         text += &format!("\nTo {title}: {}\n\n", if lost.is_empty() { "nowhere." } else { "(ratio, worst first)" });
@@ -103,7 +106,7 @@ fn targets(rows: &[Row]) -> String {
     for row in wanted {
         let ratio = row.other.as_ref().map_or_else(String::new, |_| row.number_text());
         let cells = [&row.workload, &row.operation, &ours(row), row.beside(), &ratio].join(" | ");
-        text += &format!("| {cells} | {} | {} |\n", row.target, row.verdict());
+        text += &format!("| {cells} | {} | {} |\n", row.target.text(), row.verdict());
     }
     text + "\n"
 }

@@ -32,6 +32,15 @@ impl Target {
         if met { "ok" } else { "MISSED" }
     }
 
+    /// As a reader wants it.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Target::Nanoseconds(most) => format!("≤ {}", Unit::Nanoseconds.text(most)),
+            Target::PerSecond(least) => format!("≥ {} million a second", least / 1e6),
+            _ => self.to_string(),
+        }
+    }
+
     /// What [`Display`](fmt::Display) wrote.
     pub(crate) fn parse(text: &str) -> Option<Target> {
         if text.is_empty() {
@@ -155,7 +164,7 @@ impl Report {
             row.unit.text(row.ours),
             spread_text(row.spread),
             row.other.as_ref().map_or_else(String::new, |_| row.number_text()),
-            row.target.to_string(),
+            row.target.text(),
             row.verdict()
         );
         println!("{}", text.trim_end());

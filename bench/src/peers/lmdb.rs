@@ -2,9 +2,10 @@
 
 use super::map::{Act, Batch, MISSING, Map, SCAN, sum};
 use super::store::Store;
+use super::text::{self, Text, Texts};
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
-use heed::types::U64;
+use heed::types::{Str, U64};
 use heed::{Database, Env, EnvFlags, EnvOpenOptions, IntegerComparator};
 use std::path::Path;
 
@@ -141,5 +142,47 @@ impl Store for Pair {
         let view = self.environment.read_txn()?;
         let sum = self.map.iter(&view)?.try_fold(0u64, |sum, entry| Outcome::Ok(sum.wrapping_add(entry?.1)))?;
         Ok([sum, self.last.get(&view, &0)?.unwrap_or(0)])
+    }
+}
+
+/// Texts by texts; values are looked at where they are.
+pub(super) struct Written {
+    environment: Env,
+    map: Database<Str, Str>,
+    _folder: ScratchFolder,
+}
+
+impl Written {
+    pub(super) fn new() -> Outcome<Written> {
+        let folder = ScratchFolder::new()?;
+        let environment = environment(folder.path())?;
+        let mut change = environment.write_txn()?;
+        let map = environment.create_database(&mut change, None)?;
+        change.commit()?;
+        Ok(Written { environment, map, _folder: folder })
+    }
+}
+
+impl Texts for Written {
+    fn insert(&mut self, texts: &[Text]) -> Outcome<Batch> {
+        let mut change = self.environment.write_txn()?;
+        self.map.clear(&mut change)?;
+        change.commit()?;
+        Batch::of(|| {
+            let mut change = self.environment.write_txn()?;
+            let sum = text::count(texts, |key, value| {
+                self.map.put(&mut change, key, value)?;
+                Ok(true)
+            })?;
+            change.commit()?;
+            Ok(sum)
+        })
+    }
+
+    fn get(&mut self, keys: &[&str]) -> Outcome<Batch> {
+        Batch::of(|| {
+            let view = self.environment.read_txn()?;
+            text::sum(keys, |key| Ok(text::last_byte(self.map.get(&view, key)?.ok_or(MISSING)?)))
+        })
     }
 }

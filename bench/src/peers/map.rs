@@ -184,7 +184,7 @@ impl Runner for Contestant {
 }
 
 /// Nanoseconds of each of `count` operations whose results were right.
-fn verified(batch: Batch, expected: u64, count: usize) -> Outcome<f64> {
+pub(crate) fn verified(batch: Batch, expected: u64, count: usize) -> Outcome<f64> {
     if batch.sum != expected {
         return Err(format!("a wrong result: the sum is {}, not {expected}", batch.sum).into());
     }

@@ -35,10 +35,12 @@ mod std;
 mod store;
 #[cfg(target_os = "linux")]
 pub(crate) mod talker;
+mod text;
 
-pub(crate) use map::{Act, Contestant, maps, trees};
+pub(crate) use map::{Act, Contestant, maps, trees, verified};
 #[cfg(feature = "peers")]
 pub(crate) use store::Stores;
+pub(crate) use text::{Reader, texts};
 
 /// Something that Commy is measured beside.
 #[derive(Debug)]

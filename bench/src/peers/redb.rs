@@ -2,6 +2,7 @@
 
 use super::map::{Act, Batch, MISSING, Map, SCAN, sum};
 use super::store::Store;
+use super::text::{self, Text, Texts};
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -100,5 +101,40 @@ impl Store for Pair {
         let (map, last) = (view.open_table(NUMBERS)?, view.open_table(LAST)?);
         let sum = map.iter()?.try_fold(0u64, |sum, entry| Outcome::Ok(sum.wrapping_add(entry?.1.value())))?;
         Ok([sum, last.get(0)?.map_or(0, |value| value.value())])
+    }
+}
+
+const TEXTS: TableDefinition<&str, &str> = TableDefinition::new("texts");
+
+/// Texts by texts; values are looked at where they are.
+pub(super) struct Written(Tree);
+
+impl Written {
+    pub(super) fn new() -> Outcome<Written> {
+        Ok(Written(Tree::new()?))
+    }
+}
+
+impl Texts for Written {
+    fn insert(&mut self, texts: &[Text]) -> Outcome<Batch> {
+        let change = self.0.begin()?;
+        change.delete_table(TEXTS)?;
+        change.commit()?;
+        Batch::of(|| {
+            let change = self.0.begin()?;
+            let sum = {
+                let mut table = change.open_table(TEXTS)?;
+                text::count(texts, |key, value| Ok(table.insert(key, value)?.is_none()))?
+            };
+            change.commit()?;
+            Ok(sum)
+        })
+    }
+
+    fn get(&mut self, keys: &[&str]) -> Outcome<Batch> {
+        Batch::of(|| {
+            let table = self.0.database.begin_read()?.open_table(TEXTS)?;
+            text::sum(keys, |key| Ok(text::last_byte(table.get(key)?.ok_or(MISSING)?.value())))
+        })
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn map(arguments: &Arguments, report: &mut Report) -> Outcome {
     // Not taken in turns: the sizes come one after the other.
     for (series, what) in alone.iter().zip(["get", "95 % get, 5 % insert"]) {
         let [_, two, _, eight] = series.as_slice() else { continue };
-        let beside = Some(("2 at once", two, eight.median() / two.median()));
+        let beside = Some(("Commy, 2 at once", two, eight.median() / two.median()));
         report.add(Line::of_samples(format!("{what}, 8 beside 2"), eight, beside, Target::Ratio(1.25)));
     }
     Ok(())
