@@ -87,8 +87,27 @@ impl Scratch {
     }
 }
 
+/// Removes what killed runs have left: it would stay in memory.
+#[cfg(target_os = "linux")]
+pub(crate) fn sweep() -> Outcome {
+    for entry in std::fs::read_dir(MEMORY)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            let path = entry.path();
+            // Another run may be doing the same.
+            let _ =
+                if entry.file_type()?.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        }
+    }
+    Ok(())
+}
+
+const PREFIX: &str = "commy-bench-";
+
 /// A name that no other run uses.
 fn fresh_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("commy-bench-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("{PREFIX}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }

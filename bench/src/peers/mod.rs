@@ -75,7 +75,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "parking_lot",
         title: "parking_lot",
         shared: false,
-        setup: "its Mutex around Vec and HashMap",
+        setup: "its Mutex around HashMap",
         probe: || of_crate("parking_lot"),
     },
     Peer {
