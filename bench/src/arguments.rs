@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::Outcome;
+use crate::peers::{PEERS, Peer, Presence};
 use crate::workloads::WORKLOADS;
 use std::path::PathBuf;
 
@@ -14,8 +15,9 @@ pub(crate) enum Request {
 #[derive(Debug, Clone)]
 pub(crate) struct Arguments {
     names: Vec<String>,
-    pub(crate) markdown: bool,
-    /// Where the rows go, for `compare`.
+    /// The peers to measure: at first those that are wanted, then those of them that are there.
+    peers: Vec<&'static Peer>,
+    /// Where the rows go, for `report` and `compare`.
     pub(crate) tsv: Option<PathBuf>,
     /// A hundredth of everything: shows that the workloads run, and nothing else.
     pub(crate) quick: bool,
@@ -31,7 +33,7 @@ impl Arguments {
     pub(crate) fn parse(words: &[String]) -> Outcome<Request> {
         let mut arguments = Arguments {
             names: Vec::new(),
-            markdown: false,
+            peers: Vec::new(),
             tsv: None,
             quick: false,
             seed: 1,
@@ -49,7 +51,6 @@ impl Arguments {
                 "--help" | "-h" => return Ok(Request::Help),
                 // Cargo's own.
                 "--bench" => {}
-                "--markdown" => arguments.markdown = true,
                 "--tsv" => arguments.tsv = Some(words.next().ok_or("--tsv wants a file")?.into()),
                 "--quick" => arguments.quick = true,
                 "--seed" => arguments.seed = number()?,
@@ -57,13 +58,35 @@ impl Arguments {
                 "--large-kills" => arguments.large_kills = number()? as usize,
                 "--rounds" => arguments.rounds = Some(number()?.max(1) as usize),
                 name if WORKLOADS.iter().any(|workload| workload.name == name) => arguments.names.push(name.into()),
-                _ => return Err(format!("no workload or option `{word}`; see --help").into()),
+                name => {
+                    let peer = PEERS.iter().find(|peer| peer.name == name);
+                    arguments
+                        .peers
+                        .push(peer.ok_or_else(|| format!("no workload, peer or option `{word}`; see --help"))?);
+                }
             }
         }
         if arguments.quick {
             (arguments.kills, arguments.large_kills) = (arguments.kills.min(2), arguments.large_kills.min(1));
         }
+        if arguments.peers.is_empty() {
+            arguments.peers.extend(PEERS);
+        }
         Ok(Request::Measure(arguments))
+    }
+
+    /// Looks for the wanted peers, keeps those that are there, and says of each what was found.
+    pub(crate) fn find_peers(&mut self, mut say: impl FnMut(&Peer, &Presence)) {
+        self.peers.retain(|peer| {
+            let presence = (peer.probe)();
+            say(peer, &presence);
+            matches!(presence, Presence::Here(_))
+        });
+    }
+
+    /// Whether a peer is wanted and there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.peers.iter().any(|peer| peer.name == name)
     }
 
     pub(crate) fn selects(&self, name: &str) -> bool {
@@ -83,20 +106,25 @@ impl Arguments {
 
 /// The text of `--help`.
 pub(crate) fn help() -> String {
-    let width = WORKLOADS.iter().map(|workload| workload.name.len()).max().unwrap_or(0);
-    let lines = WORKLOADS.iter().map(|workload| format!("  {:width$}  {}\n", workload.name, workload.about));
+    let workloads = list(WORKLOADS.iter().map(|workload| (workload.name, workload.about)));
+    let peers = list(PEERS.iter().map(|peer| (peer.name, peer.title)));
     format!(
-        "usage: bench [OPTIONS] [WORKLOAD]...\n\
-         \x20      bench compare FILE FILE    two runs that were saved by --tsv, side by side\n\n\
-         Workloads (all, if none is named):\n{}\n\
+        "usage: bench [OPTIONS] [PEER]... [WORKLOAD]...\n\
+         \x20      bench report FILE [FOLDER]  the page and its plots from a run that was saved by --tsv (docs)\n\
+         \x20      bench compare FILE FILE     two such runs side by side\n\n\
+         Workloads (all, if none is named):\n{workloads}\n\
+         Peers (all that are installed, if none is named):\n{peers}\n\
          Options:\n\
-         \x20 --markdown         print a table at the end\n\
-         \x20 --tsv FILE         save the figures there, a line each: workload, operation, beside what, number, unit\n\
+         \x20 --tsv FILE         save the figures there\n\
          \x20 --rounds N         take N rounds where a workload takes rounds\n\
          \x20 --seed N           seed of keys and orders (1)\n\
          \x20 --kills N          kills of `recovery` (200)\n\
          \x20 --large-kills N    kills of `recovery` with 2 GiB to tear down (30; each costs a second)\n\
          \x20 --quick            a hundredth of everything, to see that it runs\n",
-        lines.collect::<String>()
     )
+}
+
+fn list<'a>(lines: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
+    let width = lines.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
+    lines.map(|(name, about)| format!("  {name:width$}  {about}\n")).collect()
 }

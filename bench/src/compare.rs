@@ -1,7 +1,6 @@
 //! Two runs side by side: the same program on two systems, or two programs on one.
 
 use crate::Outcome;
-use crate::report::Quantity;
 use crate::rows::{self, Row};
 use std::path::Path;
 
@@ -12,7 +11,7 @@ pub(crate) const COMMAND: &str = "compare";
 pub(crate) fn run(words: &[String]) -> Outcome {
     let [first, second] = words else { return Err(format!("{COMMAND} wants two files of --tsv").into()) };
     let [first, second] = [first, second].map(Path::new);
-    let joined = Joined::of(&rows::load(first)?, rows::load(second)?);
+    let joined = Joined::of(&rows::load(first)?.rows, rows::load(second)?.rows);
     let [first, second] = [first, second].map(|path| path.file_stem().unwrap_or_default().to_string_lossy());
     print!("{}", joined.table(&first, &second));
     Ok(())
@@ -42,35 +41,34 @@ impl Joined {
         let mut text = format!("| workload | operation | beside | {first} | {second} | quotient |\n");
         text += "|---|---|---|--:|--:|--:|\n";
         for (row, other) in &self.pairs {
-            let Row { workload, operation, beside, .. } = row;
-            let (numbers, quotient) = ([row, other].map(number).join(" | "), other.number / row.number);
+            let Row { workload, operation, .. } = row;
+            let (beside, quotient) = (row.beside(), other.number() / row.number());
+            let numbers = [row, other].map(Row::number_text).join(" | ");
             text += &format!("| {workload} | {operation} | {beside} | {numbers} | {quotient:.2} |\n");
         }
         for (name, rows) in [(first, &self.only_first), (second, &self.only_second)] {
             if !rows.is_empty() {
                 text += &format!("\nOnly in {name}:\n");
-                text.extend(rows.iter().map(|row| format!("* {}: {}: {}\n", row.workload, row.operation, number(row))));
+                let line = |row: &Row| format!("* {}: {}: {}\n", row.workload, row.operation, row.number_text());
+                text.extend(rows.iter().map(line));
             }
         }
         text
     }
 }
 
-fn number(row: &Row) -> String {
-    match row.unit.as_str() {
-        "x" => format!("{:.2}x", row.number),
-        "ns" => Quantity::Nanoseconds(row.number).to_string(),
-        unit => format!("{:.1} {unit}", row.number),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Target;
+    use crate::rows::{Other, Unit};
 
+    /// A ratio to what it stands beside, or bytes.
     fn row(operation: &str, beside: &str, number: f64) -> Row {
-        let [workload, operation, beside, unit] = ["vec", operation, beside, "x"].map(String::from);
-        Row { workload, operation, beside, number, unit }
+        let name = (!beside.is_empty()).then(|| beside.to_string());
+        let other = name.map(|name| Other { name, figure: 1.0, spread: 0.0, ratio: number });
+        let [workload, operation] = ["vec", operation].map(String::from);
+        Row { workload, operation, ours: number, unit: Unit::Bytes, spread: 0.0, other, target: Target::None }
     }
 
     #[test]
@@ -101,7 +99,7 @@ mod tests {
 
     #[test]
     fn other_units_are_other_figures() {
-        let time = Row { unit: "ns".into(), ..row("get", "", 1.0) };
+        let time = Row { unit: Unit::Nanoseconds, ..row("get", "", 1.0) };
         let joined = Joined::of(&[row("get", "", 1.0)], vec![time]);
         assert!(joined.pairs.is_empty());
     }
@@ -112,6 +110,6 @@ mod tests {
         let table = joined.table("linux", "wine");
         assert!(table.starts_with("| workload | operation | beside | linux | wine | quotient |\n"), "{table}");
         assert!(table.contains("| vec | get | Vec | 2.00x | 3.00x | 1.50 |\n"), "{table}");
-        assert!(table.ends_with("\nOnly in linux:\n* vec: lost: 1.00x\n"), "{table}");
+        assert!(table.ends_with("\nOnly in linux:\n* vec: lost: 1.0 B\n"), "{table}");
     }
 }

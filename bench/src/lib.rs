@@ -1,13 +1,19 @@
-//! Commy measured beside what a process does for itself, in the same run.
+//! Commy measured beside its peers and beside what a process does for itself, in the same run.
 //!
-//! A figure means little on a shared machine, a ratio of two that were taken in turns does. So each workload runs both
+//! A figure means little on a shared machine, a ratio of two that were taken in turns does. So each workload runs all
 //! sides in interleaved rounds ([`measure`]) and reports medians; targets are named beside them, and nothing fails when
 //! one is missed.
+
+// Elsewhere there are no other processes to measure, and what they need goes unused.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_mut, unused_variables))]
 
 mod arguments;
 mod compare;
 mod machine;
 mod measure;
+mod page;
+mod peers;
+mod plot;
 mod random;
 mod report;
 mod rows;
@@ -15,6 +21,7 @@ mod scratch;
 mod workloads;
 
 use arguments::{Arguments, Request};
+use peers::Presence;
 use report::Report;
 use std::error::Error;
 use std::process::ExitCode;
@@ -30,8 +37,13 @@ pub fn run() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match words.first().map(String::as_str) {
         Some(compare::COMMAND) => compare::run(&words[1..]),
+        Some(page::COMMAND) => page::run(&words[1..]),
         #[cfg(target_os = "linux")]
         Some(processes::COMMAND) => processes::play(&words[1..]),
+        #[cfg(target_os = "linux")]
+        Some(peers::crew::COMMAND) => peers::crew::play(&words[1..]),
+        #[cfg(target_os = "linux")]
+        Some(peers::line::COMMAND) => peers::line::play(&words[1..]),
         _ => measure_all(&words),
     };
     match outcome {
@@ -44,19 +56,28 @@ pub fn run() -> ExitCode {
 }
 
 fn measure_all(words: &[String]) -> Outcome {
-    let arguments = match Arguments::parse(words)? {
+    let mut arguments = match Arguments::parse(words)? {
         Request::Measure(arguments) => arguments,
         Request::Help => {
             print!("{}", arguments::help());
             return Ok(());
         }
     };
+    #[cfg(target_os = "linux")]
+    scratch::sweep()?;
     machine::keep_freed_memory();
     let mut report = Report::begin(machine::describe());
+    for (what, version) in machine::versions() {
+        report.note(what, version);
+    }
+    arguments.find_peers(|peer, presence| match presence {
+        Presence::Here(version) => report.note(peer.title, format!("{version}; {}", peer.setup)),
+        Presence::Missing(reason) => report.note(peer.title, format!("not installed: {reason}")),
+    });
     for workload in WORKLOADS.iter().filter(|workload| arguments.selects(workload.name)) {
         report.workload(workload.name);
         (workload.run)(&arguments, &mut report).map_err(|error| format!("{}: {error}", workload.name))?;
     }
-    report.end(arguments.markdown);
-    arguments.tsv.map_or(Ok(()), |path| rows::save(&path, &report.rows()))
+    let saved = report.end();
+    arguments.tsv.map_or(Ok(()), |path| rows::save(&path, &saved))
 }

@@ -76,6 +76,79 @@ impl<const SIDES: usize> Rounds<SIDES> {
     }
 }
 
+/// One of those in a race.
+pub(crate) trait Runner {
+    fn name(&self) -> &str;
+
+    /// A slow one takes part in few rounds: enough for a median, and the others need not wait for it.
+    fn is_slow(&self) -> bool {
+        false
+    }
+}
+
+impl<R: Runner> Runner for &mut R {
+    fn name(&self) -> &str {
+        R::name(self)
+    }
+
+    fn is_slow(&self) -> bool {
+        R::is_slow(self)
+    }
+}
+
+/// Rounds of a slow runner.
+const FEW: usize = 3;
+
+/// What all runners of a race found, round by round.
+pub(crate) struct Standings {
+    names: Vec<String>,
+    values: Vec<Vec<f64>>,
+    /// How many of them, from the first on, are Commy in several ways.
+    ours: usize,
+}
+
+impl Standings {
+    /// As [`Rounds::take`], for any number of runners of which the first `ours` are Commy.
+    pub(crate) fn take<R: Runner>(
+        rounds: usize,
+        ours: usize,
+        runners: &mut [R],
+        mut round: impl FnMut(&mut R) -> Outcome<f64>,
+    ) -> Outcome<Standings> {
+        let names: Vec<String> = runners.iter().map(|runner| runner.name().to_string()).collect();
+        let mut values = vec![Vec::new(); runners.len()];
+        // The first of them does not count.
+        for number in 0..=rounds {
+            for turn in 0..runners.len() {
+                let side = (number + turn) % runners.len();
+                if number > FEW && runners[side].is_slow() {
+                    continue;
+                }
+                let value = round(&mut runners[side]).map_err(|error| format!("{}: {error}", names[side]))?;
+                if number > 0 {
+                    values[side].push(value);
+                }
+            }
+        }
+        Ok(Standings { names, values, ours })
+    }
+
+    pub(crate) fn samples(&self, side: usize) -> Samples {
+        Samples::new(self.values[side].clone())
+    }
+
+    /// Who is not Commy.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.names.iter().map(String::as_str).enumerate().skip(self.ours)
+    }
+
+    /// How many times `side` takes as long as `other`, in the rounds that both have run.
+    pub(crate) fn ratio(&self, side: usize, other: usize) -> f64 {
+        let pairs = self.values[side].iter().zip(&self.values[other]);
+        Samples::new(pairs.map(|(side, other)| side / other).collect()).median()
+    }
+}
+
 /// Nanoseconds of processor time that each of the `count` operations in `work` takes.
 #[inline(always)]
 pub(crate) fn each(count: usize, work: impl FnOnce() -> Outcome) -> Outcome<f64> {

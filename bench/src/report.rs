@@ -1,75 +1,108 @@
-//! Lines as they come, and the table at the end.
+//! Lines as they come, and what a run leaves behind.
 
-use crate::measure::{Rounds, Samples};
-use crate::rows::Row;
+use crate::measure::{Rounds, Samples, Standings};
+use crate::rows::{Other, Row, Saved, Unit};
 use std::fmt;
 
-/// A measured value with its unit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Quantity {
-    Nanoseconds(f64),
-    Bytes(f64),
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match *self {
-            Quantity::Bytes(bytes) => format!("{bytes:.1} B"),
-            Quantity::Nanoseconds(time) if time < 100.0 => format!("{time:.2} ns"),
-            Quantity::Nanoseconds(time) if time < 1e4 => format!("{time:.0} ns"),
-            Quantity::Nanoseconds(time) if time < 1e6 => format!("{:.0} µs", time / 1e3),
-            Quantity::Nanoseconds(time) => format!("{:.2} ms", time / 1e6),
-        };
-        f.pad(&text)
-    }
-}
-
 /// What a figure is to be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Target {
-    /// At most this many times the limit's figure.
+    /// At most this many times the other's figure.
     Ratio(f64),
+    /// The other's figure is at least this many times ours.
+    Faster(f64),
     /// At most this many nanoseconds.
     Nanoseconds(f64),
+    /// At least so many of them a second.
+    PerSecond(f64),
     /// Measured because it is good to know.
     None,
 }
 
-/// The figure of what a process does for itself.
-pub(crate) struct Limit {
-    pub(crate) name: &'static str,
-    pub(crate) figure: Quantity,
-    pub(crate) ratio: f64,
+impl Target {
+    /// Whether a figure, and its ratio to another, are what they are to be.
+    pub(crate) fn verdict(self, figure: f64, ratio: Option<f64>) -> &'static str {
+        let met = match self {
+            Target::Ratio(most) => ratio.is_some_and(|ratio| ratio <= most),
+            Target::Faster(least) => ratio.is_some_and(|ratio| ratio * least <= 1.0),
+            Target::Nanoseconds(most) => figure <= most,
+            Target::PerSecond(least) => figure * least <= 1e9,
+            Target::None => return "",
+        };
+        if met { "ok" } else { "MISSED" }
+    }
+
+    /// As a reader wants it.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Target::Nanoseconds(most) => format!("≤ {}", Unit::Nanoseconds.text(most)),
+            Target::PerSecond(least) => format!("≥ {} million a second", least / 1e6),
+            _ => self.to_string(),
+        }
+    }
+
+    /// What [`Display`](fmt::Display) wrote.
+    pub(crate) fn parse(text: &str) -> Option<Target> {
+        if text.is_empty() {
+            return Some(Target::None);
+        }
+        let number = |before: &str, behind: &str| -> Option<f64> {
+            text.strip_prefix(before)?.strip_suffix(behind)?.parse().ok()
+        };
+        let ratio = number("≤ ", "x").map(Target::Ratio);
+        let faster = || number("≥ ", "x faster").map(Target::Faster);
+        let time = || number("≤ ", " ns").map(Target::Nanoseconds);
+        ratio.or_else(faster).or_else(time).or_else(|| number("≥ ", " a second").map(Target::PerSecond))
+    }
 }
 
-/// One line of the report.
-pub(crate) struct Line {
-    pub(crate) what: String,
-    pub(crate) figure: Quantity,
-    /// As a share of the figure; 0 for what does not vary.
-    pub(crate) spread: f64,
-    pub(crate) limit: Option<Limit>,
-    pub(crate) target: Target,
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Ratio(most) => write!(f, "≤ {most}x"),
+            Target::Faster(least) => write!(f, "≥ {least}x faster"),
+            Target::Nanoseconds(most) => write!(f, "≤ {most} ns"),
+            Target::PerSecond(least) => write!(f, "≥ {least} a second"),
+            Target::None => Ok(()),
+        }
+    }
 }
+
+/// One line of the report: a row that does not know its workload.
+pub(crate) struct Line(Row);
 
 impl Line {
+    pub(crate) fn new(what: impl Into<String>, unit: Unit, ours: f64, other: Option<Other>, target: Target) -> Line {
+        Line(Row { workload: String::new(), operation: what.into(), ours, unit, spread: 0.0, other, target })
+    }
+
     /// Times of interleaved rounds: side 0 is Commy's, side `limit` the one to be compared with.
     pub(crate) fn of_rounds<const SIDES: usize>(
         what: impl Into<String>,
         rounds: &Rounds<SIDES>,
         limit: usize,
-        name: &'static str,
+        name: &str,
         target: Target,
     ) -> Line {
-        let ours = rounds.samples(0);
-        let figure = Quantity::Nanoseconds(rounds.samples(limit).median());
-        Line {
-            what: what.into(),
-            figure: Quantity::Nanoseconds(ours.median()),
-            spread: ours.spread(),
-            limit: Some(Limit { name, figure, ratio: rounds.ratio(0, limit) }),
-            target,
-        }
+        let (ours, theirs) = (rounds.samples(0), rounds.samples(limit));
+        Line::of_samples(what, &ours, Some((name, &theirs, rounds.ratio(0, limit))), target)
+    }
+
+    /// Times of interleaved rounds beside those of something else, and the ratio to it.
+    pub(crate) fn of_samples(
+        what: impl Into<String>,
+        ours: &Samples,
+        other: Option<(&str, &Samples, f64)>,
+        target: Target,
+    ) -> Line {
+        let other = other.map(|(name, theirs, ratio)| Other {
+            name: name.into(),
+            figure: theirs.median(),
+            spread: theirs.spread(),
+            ratio,
+        });
+        let Line(row) = Line::new(what, Unit::Nanoseconds, ours.median(), other, target);
+        Line(Row { spread: ours.spread(), ..row })
     }
 
     /// One quantile of times beside the same quantile of the limit's.
@@ -81,61 +114,38 @@ impl Line {
         target: Target,
     ) -> Line {
         let figure = ours.quantile(part);
-        let limit = limit.map(|(name, limit)| {
+        let spread = |samples: &Samples| if part == 0.5 { samples.spread() } else { 0.0 };
+        let other = limit.map(|(name, limit)| {
             let theirs = limit.quantile(part);
-            Limit { name, figure: Quantity::Nanoseconds(theirs), ratio: figure / theirs }
+            Other { name: name.into(), figure: theirs, spread: spread(limit), ratio: figure / theirs }
         });
-        let spread = if part == 0.5 { ours.spread() } else { 0.0 };
-        Line { what: what.into(), figure: Quantity::Nanoseconds(figure), spread, limit, target }
-    }
-
-    fn row(&self, workload: &str) -> Row {
-        let (beside, number, unit) = match (&self.limit, self.figure) {
-            (Some(limit), _) => (limit.name, limit.ratio, "x"),
-            (None, Quantity::Nanoseconds(time)) => ("", time, "ns"),
-            (None, Quantity::Bytes(bytes)) => ("", bytes, "B"),
-        };
-        let [workload, beside, unit] = [workload, beside, unit].map(String::from);
-        Row { workload, operation: self.what.clone(), beside, number, unit }
-    }
-
-    fn ratio(&self) -> String {
-        self.limit.as_ref().map_or_else(String::new, |limit| format!("{:.2}x", limit.ratio))
-    }
-
-    fn target(&self) -> String {
-        match self.target {
-            Target::Ratio(most) => format!("≤ {most}x"),
-            Target::Nanoseconds(most) => format!("≤ {}", Quantity::Nanoseconds(most)),
-            Target::None => String::new(),
-        }
-    }
-
-    fn verdict(&self) -> &'static str {
-        let met = match self.target {
-            Target::Ratio(most) => self.limit.as_ref().is_some_and(|limit| limit.ratio <= most),
-            Target::Nanoseconds(most) => matches!(self.figure, Quantity::Nanoseconds(time) if time <= most),
-            Target::None => return "",
-        };
-        if met { "ok" } else { "MISSED" }
-    }
-
-    fn spread(&self) -> String {
-        if self.spread == 0.0 { String::new() } else { format!("±{:.0}%", self.spread * 50.0) }
+        let Line(row) = Line::new(what, Unit::Nanoseconds, figure, other, target);
+        Line(Row { spread: spread(ours), ..row })
     }
 }
 
-/// All lines of a run.
+/// A share as a reader wants it: half of it to either side.
+pub(crate) fn spread_text(spread: f64) -> String {
+    if spread == 0.0 { String::new() } else { format!("±{:.0}%", spread * 50.0) }
+}
+
+/// All that a run has found so far.
 pub(crate) struct Report {
-    machine: String,
+    saved: Saved,
     workload: &'static str,
-    lines: Vec<(&'static str, Line)>,
 }
 
 impl Report {
     pub(crate) fn begin(machine: String) -> Report {
         println!("{machine}");
-        Report { machine, workload: "", lines: Vec::new() }
+        Report { saved: Saved { notes: vec![("machine".into(), machine)], rows: Vec::new() }, workload: "" }
+    }
+
+    /// What is no figure, for the page.
+    pub(crate) fn note(&mut self, key: impl Into<String>, text: impl Into<String>) {
+        let (key, text) = (key.into(), text.into());
+        println!("{key}: {text}");
+        self.saved.notes.push((key, text));
     }
 
     pub(crate) fn workload(&mut self, name: &'static str) {
@@ -144,47 +154,44 @@ impl Report {
     }
 
     /// Prints a line, and keeps it for the table.
-    pub(crate) fn add(&mut self, line: Line) {
-        let limit = line.limit.as_ref().map_or_else(String::new, |limit| format!("{}: {}", limit.name, limit.figure));
+    pub(crate) fn add(&mut self, Line(row): Line) {
+        let row = Row { workload: self.workload.into(), ..row };
+        let other = row.other.as_ref();
+        let other = other.map_or_else(String::new, |other| format!("{}: {}", other.name, row.unit.text(other.figure)));
         let text = format!(
-            "  {:44} {:>9} {:>5}  {:42} {:>7}  {:>9}  {}",
-            line.what,
-            line.figure,
-            line.spread(),
-            limit,
-            line.ratio(),
-            line.target(),
-            line.verdict()
+            "  {:44} {:>9} {:>5}  {other:42} {:>7}  {:>9}  {}",
+            row.operation,
+            row.unit.text(row.ours),
+            spread_text(row.spread),
+            row.other.as_ref().map_or_else(String::new, |_| row.number_text()),
+            row.target.text(),
+            row.verdict()
         );
         println!("{}", text.trim_end());
-        self.lines.push((self.workload, line));
+        self.saved.rows.push(row);
     }
 
-    /// Says how many targets were missed; prints the table if it is wanted.
-    pub(crate) fn end(&self, markdown: bool) {
-        let verdicts = || self.lines.iter().map(|(_, line)| line.verdict());
+    /// A line for each of the others in a race: side `ours` beside it. `targets` names some of them; a target for nobody is
+    /// one of our own figure.
+    pub(crate) fn add_race(&mut self, what: &str, race: &Standings, ours: usize, targets: &[(&str, Target)]) {
+        let times = race.samples(ours);
+        let target =
+            |name: &str| targets.iter().find(|(of, _)| *of == name).map_or(Target::None, |(_, target)| *target);
+        let alone = race.others().next().is_none();
+        if alone || target("") != Target::None {
+            self.add(Line::of_samples(what, &times, None, target("")));
+        }
+        for (side, name) in race.others() {
+            let other = Some((name, &race.samples(side), race.ratio(ours, side)));
+            self.add(Line::of_samples(what, &times, other, target(name)));
+        }
+    }
+
+    /// Says how many targets were missed; what is to be saved.
+    pub(crate) fn end(self) -> Saved {
+        let verdicts = || self.saved.rows.iter().map(Row::verdict);
         let count = |wanted: &str| verdicts().filter(|verdict| *verdict == wanted).count();
         println!("\n{} targets met, {} missed", count("ok"), count("MISSED"));
-        if markdown {
-            self.print_table();
-        }
-    }
-
-    /// The same for other programs.
-    pub(crate) fn rows(&self) -> Vec<Row> {
-        self.lines.iter().map(|(workload, line)| line.row(workload)).collect()
-    }
-
-    fn print_table(&self) {
-        println!("\n{}\n", self.machine);
-        println!("| workload | operation | Commy | in one process | ratio | target | |");
-        println!("|---|---|--:|--:|--:|--:|---|");
-        for (workload, line) in &self.lines {
-            let limit = line.limit.as_ref();
-            let limit = limit.map_or_else(String::new, |limit| format!("{} ({})", limit.figure, limit.name));
-            let cells = [line.what.clone(), format!("{} {}", line.figure, line.spread()).trim_end().into(), limit];
-            let cells = [cells.join(" | "), line.ratio(), line.target(), line.verdict().into()].join(" | ");
-            println!("| {workload} | {cells} |");
-        }
+        self.saved
     }
 }

@@ -1,4 +1,5 @@
-//! The automation of this repository: `cargo xtask ci`, `cargo xtask crash`, and what Windows needs.
+//! The automation of this repository: `cargo xtask ci`, `cargo xtask crash`, `cargo xtask bench`, and what Windows
+//! needs.
 
 #![forbid(unsafe_code)]
 
@@ -49,10 +50,14 @@ const SANITIZED: &[&str] = &[
     "10000",
 ];
 
+/// The bench with the peers that are crates, which the workspace knows nothing of.
+const BENCH: &[&str] = &["run", "--release", "--manifest-path", "bench/peers/Cargo.toml", "--"];
+
 const USAGE: &str = "usage: cargo xtask ci
        cargo xtask crash                                  the short form of all parts, as in ci
        cargo xtask crash model
        cargo xtask crash instructions|storm|hostile|asan [--help | options]
+       cargo xtask bench [--help | peers, workloads and options]
        cargo xtask windows [--every N] [test names]        the tests as Windows programs, by Wine; where all crash points
                                                            are killed at, only one of N is
        cargo xtask windows bench [workloads]               its ratios on Linux and by Wine
@@ -63,6 +68,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci"] => CI.iter().try_for_each(|arguments| cargo(arguments)).and_then(|()| crash(&[])),
         ["crash", ref part @ ..] => crash(part),
+        ["bench", ref rest @ ..] => cargo(&[BENCH, rest].concat()),
         ["windows", ref filters @ ..] => windows::run(filters),
         ["package", program, url, homepage] => package::run(program, url, homepage),
         _ => Err(USAGE.to_string()),

@@ -37,3 +37,21 @@ pub(crate) fn describe() -> String {
     let model = model.unwrap_or("unknown processor");
     format!("{cores} x {model}, load {load}; huge pages: private {private}, shared {shared}")
 }
+
+/// The kernel and the C library.
+pub(crate) fn system() -> String {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("Linux {}{}", kernel.trim_end(), c_library())
+}
+
+#[cfg(target_env = "gnu")]
+fn c_library() -> String {
+    // SAFETY: it returns a constant text.
+    let version = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+    format!(", glibc {}", version.to_string_lossy())
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn c_library() -> String {
+    String::new()
+}

@@ -20,3 +20,8 @@ pub(crate) fn describe() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!("{cores} x {model}; Windows, measured by the clock")
 }
+
+/// What the environment says.
+pub(crate) fn system() -> String {
+    std::env::var("OS").unwrap_or_else(|_| "Windows".into())
+}

@@ -25,6 +25,10 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
 }
 
 fn add(report: &mut Report, situation: &str, times: [Vec<Duration>; STEPS.len()]) {
+    let all = (0..times[0].len()).map(|round| times[..3].iter().map(|times| times[round]).sum());
+    let what = format!("region, object and first change ({situation})");
+    let attach = Target::Nanoseconds(150e3);
+    report.add(Line::of_quantile(what, 0.5, &Samples::of_times(all.collect::<Vec<Duration>>()), None, attach));
     for (step, times) in STEPS.iter().zip(times) {
         report.add(Line::of_quantile(
             format!("{step} ({situation})"),

@@ -13,7 +13,7 @@ use std::thread;
 
 const THREADS: usize = 1000;
 const STACK: usize = 64 << 10;
-const LIMIT: &str = "region without them";
+const LIMIT: &str = "Commy without them";
 
 pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let (crowded, empty) = (Scratch::new()?, Scratch::new()?);

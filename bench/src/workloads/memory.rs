@@ -3,7 +3,8 @@
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::random::Random;
-use crate::report::{Limit, Line, Quantity, Report, Target};
+use crate::report::{Line, Report, Target};
+use crate::rows::{Other, Unit};
 use crate::scratch::Scratch;
 use commy::SharedHashMap;
 
@@ -24,9 +25,9 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
         ("the file's growth for an entry", after.committed - before.committed, Target::None),
     ] {
         let ratio = bytes as f64 / theirs;
-        let [figure, limit] = [bytes as f64, theirs].map(|bytes| Quantity::Bytes(bytes / keys.len() as f64));
-        let limit = Some(Limit { name: "hashbrown::HashMap", figure: limit, ratio });
-        report.add(Line { what: what.into(), figure, spread: 0.0, limit, target });
+        let [ours, theirs] = [bytes as f64, theirs].map(|bytes| bytes / keys.len() as f64);
+        let other = Other { name: "hashbrown::HashMap".into(), figure: theirs, spread: 0.0, ratio };
+        report.add(Line::new(what, Unit::Bytes, ours, Some(other), target));
     }
     Ok(())
 }

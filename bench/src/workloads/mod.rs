@@ -3,15 +3,15 @@
 mod allocation;
 mod attach;
 mod deque;
+mod growth;
 mod idle_lanes;
-mod map_read;
+mod map;
 mod map_text;
-mod map_write;
 mod memory;
 #[cfg(target_os = "linux")]
 pub(crate) mod processes;
-mod tree_read;
-mod tree_write;
+mod scale;
+mod transaction;
 mod vec_guard;
 mod vec_push;
 mod vec_read;
@@ -39,21 +39,26 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     },
     #[cfg(target_os = "linux")]
     processes::DEQUE,
-    Workload { name: "map-read", about: "look-ups and iteration in a map of 1,000,000 entries", run: map_read::run },
-    Workload { name: "map-write", about: "inserting, updating, removing 1,000,000 entries", run: map_write::run },
+    #[cfg(target_os = "linux")]
+    processes::QUEUE,
+    Workload {
+        name: "map",
+        about: "filling, reading, changing, emptying a map of 1,000,000 entries",
+        run: map::hashed,
+    },
     Workload { name: "map-text", about: "inserting and looking up 300,000 texts by texts", run: map_text::run },
-    Workload {
-        name: "tree-read",
-        about: "look-ups, ranges, iteration in a tree of 1,000,000 entries",
-        run: tree_read::run,
-    },
-    Workload {
-        name: "tree-write",
-        about: "inserting, updating, removing 1,000,000 entries in order",
-        run: tree_write::run,
-    },
+    Workload { name: "tree", about: "the same in order", run: map::ordered },
     Workload { name: "allocation", about: "allocating and freeing a block", run: allocation::run },
+    #[cfg(target_os = "linux")]
+    processes::MIXED,
+    #[cfg(target_os = "linux")]
+    processes::STRESS,
+    #[cfg(target_os = "linux")]
+    processes::MAP,
     Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
+    Workload { name: "transaction", about: "one atomic change of two objects", run: transaction::run },
+    Workload { name: "growth", about: "the first write of each page, up to 2 GiB in a vector", run: growth::run },
+    Workload { name: "scale", about: "by entries, objects and processes", run: scale::run },
     Workload { name: "idle-lanes", about: "one write while 1,000 threads have lanes", run: idle_lanes::run },
     Workload { name: "attach", about: "opening a region that exists, and the first operation", run: attach::run },
     #[cfg(target_os = "linux")]

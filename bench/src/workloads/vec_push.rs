@@ -43,7 +43,7 @@ fn warm(arguments: &Arguments, shared: &SharedVec<u64>, values: &[u64]) -> Outco
         time
     };
     let rounds = Rounds::take(arguments.rounds(101), [&mut ours, &mut limit])?;
-    Ok(Line::of_rounds("push, with room", &rounds, 1, LIMIT, Target::Ratio(1.5)))
+    Ok(Line::of_rounds("push, with room", &rounds, 1, LIMIT, Target::Ratio(1.3)))
 }
 
 /// Both begin empty and grow on the way.

@@ -51,7 +51,7 @@ fn through_the_handle(
     };
     let rounds = Rounds::take(arguments.rounds(101), [&mut ours, &mut mutex, &mut index])?;
     let what = format!("get, {name}");
-    report.add(Line::of_rounds(what.clone(), &rounds, 1, "Mutex<Vec>", Target::Nanoseconds(5.0)));
+    report.add(Line::of_rounds(what.clone(), &rounds, 1, "Mutex<Vec>", Target::Nanoseconds(1.5)));
     report.add(Line::of_rounds(what, &rounds, 2, "Vec, no lock", Target::None));
     Ok(())
 }

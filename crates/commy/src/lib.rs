@@ -53,6 +53,8 @@ pub use containers::{
     StringReadGuard, StringWriteGuard, VacantEntry, Value, VecDequeIter, VecDequeReadGuard, VecDequeRef,
     VecDequeWriteGuard, VecIter, VecReadGuard, VecRef, VecWriteGuard,
 };
+#[doc(hidden)]
+pub use engine::AllocationProbe;
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};
 pub use error::{Error, Holder, Result};
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const LIMIT: &str = "robust pthread mutex";
-const MEDIAN: Target = Target::Nanoseconds(300e3);
+const MEDIAN: Target = Target::Nanoseconds(150e3);
 const WORST: Target = Target::Nanoseconds(10e6);
 const LARGE: u64 = 2 << 30;
 

@@ -419,6 +419,16 @@ impl<'a> Operation<'a> {
         lane.drop_context(index);
         Ok(())
     }
+
+    /// Commits, and begins the next one in the same context.
+    pub(super) fn commit_and_begin(&mut self) -> Result<()> {
+        if !self.lane.is_ours() {
+            return Err(Error::RolledBack);
+        }
+        commit(self.context)?;
+        self.context.begin();
+        Ok(())
+    }
 }
 
 impl Drop for Operation<'_> {

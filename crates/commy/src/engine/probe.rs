@@ -5,7 +5,7 @@ use super::object::Operation;
 use crate::Result;
 use crate::journal::HEAD_SIZE;
 
-/// Allocates and frees blocks in a context of its own; everything is given back when it is dropped.
+/// Allocates and frees blocks in a context of its own; what was not settled is given back when it is dropped.
 #[doc(hidden)]
 pub struct AllocationProbe<'a> {
     operation: Operation<'a>,
@@ -28,6 +28,28 @@ impl<'a> AllocationProbe<'a> {
         self.operation.context.reserve_log(HEAD_SIZE)?;
         self.operation.context.cancel(bytes, block);
         Ok(())
+    }
+
+    /// Lets a block go when this settles, as an object does.
+    #[inline]
+    pub fn release(&mut self, bytes: u64, block: u64) -> Result<()> {
+        self.operation.context.reserve_log(HEAD_SIZE)?;
+        self.operation.context.release(bytes, block);
+        Ok(())
+    }
+
+    /// Where a block's bytes are, which are the caller's alone.
+    #[inline]
+    pub fn address(&self, bytes: u64, block: u64) -> Result<*mut u8> {
+        self.operation.context.space.resolve(block, bytes)
+    }
+
+    /// Commits, and goes on: what is allocated stays, what was released is free.
+    ///
+    /// # Crash
+    /// Blocks that stay belong to no object: they are lost until the region is.
+    pub fn settle(&mut self) -> Result<()> {
+        self.operation.commit_and_begin()
     }
 
     /// Allocates a block and gives it back.
