@@ -1,0 +1,378 @@
+//! The ends of channels: taking their roles, also from the dead, waiting for the other end, and closing both for a removal.
+//!
+//! Invariant R1 of roles: a role of an object whose generation was the handle's after the role was had keeps the object from
+//! being removed, because a remover has both roles when it commits, and lets them go only if it does not.
+
+use crate::sys::atomic::Ordering;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::object::{GuardContext, Object, RESERVE, enter};
+use super::thread_lane::ThreadLane;
+use crate::crash::crash_point;
+use crate::lock::{self, Limit, Pauses, Waiting};
+use crate::process::Actor;
+use crate::raw::{Channel, ChannelView, ContainerKind, End, Shape, Side};
+use crate::region::Space;
+use crate::region::layout::*;
+use crate::sys::Instant;
+use crate::{Error, Result, sys};
+
+/// A sleeper looks again after this time whatever happens, at first and after 100 ms. A wake is lost only if whoever owes
+/// it dies before, or has looked for sleepers before its own store could be seen; the first look comes after any such.
+const RECHECK_EARLY: Duration = Duration::from_millis(1);
+const RECHECK_LATE: Duration = Duration::from_millis(10);
+/// How often somebody who has stepped aside for a remover looks at its life.
+const ASIDE: Duration = Duration::from_micros(300);
+
+/// Processor hints before a sleep, as far as they have been worth while; fewer than the least are none.
+const LEAST_HINTS: u32 = 32;
+const MOST_HINTS: u32 = 512;
+/// After so many sleeps without a look around before them there is one again.
+const MISSES: u32 = 32;
+
+/// One end of a channel, which nobody else uses while this lives. For a call, or kept by a guard.
+pub(crate) struct EndLock<'a> {
+    object: &'a Object,
+    lane: &'a ThreadLane,
+    pub(crate) end: End<'a>,
+    /// The role's word while we have it.
+    mine: u64,
+    kept: bool,
+    /// Not while it sleeps for the length of a call, or after a remover was let by.
+    has_role: bool,
+}
+
+impl Object {
+    /// Takes the role of an end.
+    ///
+    /// # Errors
+    /// As [`lock::take_role`]; `Removed`, `ReadOnly`, `Corrupt`.
+    #[inline(always)]
+    pub(crate) fn lock_end(
+        &self,
+        view: ChannelView,
+        slot_size: u64,
+        side: Side,
+        kept: bool,
+        limit: &mut Limit,
+    ) -> Result<EndLock<'_>> {
+        let lane = self.attachment().lane()?;
+        let channel = Channel::at(self.space(), view, slot_size)?;
+        let mine = lock::role_of(lane.actor, kept);
+        let role = &channel.end(side).role;
+        if !lock::try_take_role(role, mine) {
+            self.wait_for_role(lane, role, mine, limit)?;
+        }
+        crash_point!("role: taken");
+        if let Err(error) = self.check_generation() {
+            lock::withdraw_from_role(role, mine);
+            return Err(error);
+        }
+        if kept {
+            lane.live.set(lane.live.get() + 1);
+        }
+        Ok(EndLock { object: self, lane, end: End::new(channel, side), mine, kept, has_role: true })
+    }
+
+    /// Takes a role that somebody has, or has left.
+    #[cold]
+    fn wait_for_role(&self, lane: &ThreadLane, role: &RoleWords, mine: u64, limit: &mut Limit) -> Result<()> {
+        loop {
+            match lock::take_role(lane.actor, role, mine, limit, || self.check_generation())? {
+                None => return Ok(()),
+                Some(dead) => self.free_role_of_the_dead(lane, role, dead)?,
+            }
+        }
+    }
+
+    /// Frees a role that a dead process has left, under the object's word (L4): a remover that died after its commit has
+    /// removed the object by then, and one that died before it has not.
+    fn free_role_of_the_dead(&self, lane: &ThreadLane, role: &RoleWords, dead: u64) -> Result<()> {
+        let header = self.header();
+        let free = || {
+            self.check_generation()?;
+            crash_point!("role: dead owner found, word held");
+            let freed = role.owner.compare_exchange(dead, 0, Ordering::SeqCst, Ordering::Relaxed);
+            crash_point!("role: freed, word held");
+            freed.map_or(Ok(()), |_| Ok(()))
+        };
+        if lane.actor.holds(&header.word) {
+            return free();
+        }
+        let guard = GuardContext::begin(lane)?;
+        guard.with(|context| {
+            if !context.has_room(RESERVE) {
+                enter(self.attachment(), lane, context)?;
+            }
+            context.lock_word(header, Waiting::reader)?;
+            let freed = free();
+            context.unlock_last(header);
+            freed
+        })
+    }
+
+    /// How many messages wait. Takes nothing.
+    pub(crate) fn channel_len(&self, view: ChannelView, slot_size: u64) -> Result<u64> {
+        let len = Channel::at(self.space(), view, slot_size)?.len();
+        self.check_generation().map(|()| len)
+    }
+
+    /// Copies of the messages that wait.
+    pub(crate) fn channel_copies<R>(
+        &self,
+        view: ChannelView,
+        slot_size: u64,
+        copy: impl FnMut(crate::raw::Place) -> R,
+    ) -> Result<Vec<R>> {
+        self.check_generation()?;
+        let copies = Channel::at(self.space(), view, slot_size)?.copies(copy);
+        // The memory may have served something else meanwhile; then the object was gone before.
+        crate::sys::atomic::fence(Ordering::Acquire);
+        self.check_generation().map(|()| copies)
+    }
+}
+
+impl EndLock<'_> {
+    pub(crate) fn object(&self) -> &Object {
+        self.object
+    }
+
+    #[inline(always)]
+    pub(crate) fn space(&self) -> &Space {
+        self.end.channel.space
+    }
+
+    /// Is this the process that took the role, and not a child forked meanwhile?
+    #[inline(always)]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.lane.is_ours()
+    }
+
+    /// Waits until the end has a slot: to write to, or with a message. `false`: it had none in time.
+    ///
+    /// # Errors
+    /// `Removed`; `Corrupt`; `Deadlock` if this thread keeps the other end and would wait for itself; `RolledBack` in a
+    /// forked child. A guard that has let a remover by may get what taking its role says.
+    #[inline(always)]
+    pub(crate) fn ready(&mut self, limit: &mut Limit) -> Result<bool> {
+        if !self.is_ours() {
+            return Err(Error::RolledBack);
+        }
+        if self.end.is_ready() { Ok(true) } else { self.ready_later(limit) }
+    }
+
+    #[inline(never)]
+    fn ready_later(&mut self, limit: &mut Limit) -> Result<bool> {
+        if !self.has_role {
+            self.take_again(limit)?;
+        }
+        if self.end.look()? {
+            return Ok(true);
+        }
+        if limit.is_at_once() { Ok(false) } else { self.wait(limit) }
+    }
+
+    #[cold]
+    fn wait(&mut self, limit: &mut Limit) -> Result<bool> {
+        let other = self.end.channel.other_end(self.end.side).role.owner.load(Ordering::Relaxed);
+        if lock::is_same_thread(other, self.mine) {
+            return Err(Error::Deadlock);
+        }
+        if self.look_around()? {
+            return Ok(true);
+        }
+        let closing = &self.end.channel.control.closing;
+        loop {
+            if self.kept && closing.load(Ordering::SeqCst) != 0 && self.step_aside(limit)? {
+                return Ok(true);
+            }
+            if !self.kept && self.has_role {
+                self.let_go();
+            }
+            let (left, elapsed) = limit.left();
+            if left.is_zero() {
+                return Ok(false);
+            }
+            let recheck = if elapsed < Duration::from_millis(100) { RECHECK_EARLY } else { RECHECK_LATE };
+            self.end.sleep(recheck.min(left));
+            if !self.has_role {
+                self.object.check_generation()?;
+                if self.end.seems_at_a_stand() {
+                    continue;
+                }
+                self.take_again(limit)?;
+            }
+            if self.end.look()? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Looks for a while whether the other end moves: as long as that has been worth while here lately.
+    fn look_around(&mut self) -> Result<bool> {
+        if is_only_processor() {
+            return Ok(false);
+        }
+        let patience = self.end.patience();
+        let known = patience.load(Ordering::Relaxed);
+        let (hints, misses) = ((known & 0xffff).min(MOST_HINTS), known >> 16);
+        if hints == 0 && misses < MISSES {
+            patience.store((misses + 1) << 16, Ordering::Relaxed);
+            return Ok(false);
+        }
+        let hints = hints.max(LEAST_HINTS);
+        let mut pauses = Pauses::new(hints);
+        let mut moved = false;
+        while !moved && pauses.pause() {
+            moved = self.end.look()?;
+        }
+        let worth = if moved { (hints * 2).min(MOST_HINTS) } else { hints / 2 };
+        patience.store(if worth < LEAST_HINTS { 0 } else { worth }, Ordering::Relaxed);
+        Ok(moved)
+    }
+
+    fn let_go(&mut self) {
+        lock::release_role(&self.end.channel.end(self.end.side).role);
+        self.has_role = false;
+        self.end.forget_limit();
+    }
+
+    /// Takes the role once more, after somebody else may have had it.
+    fn take_again(&mut self, limit: &mut Limit) -> Result<()> {
+        let role = &self.end.channel.end(self.end.side).role;
+        if !lock::try_take_role(role, self.mine) {
+            self.object.wait_for_role(self.lane, role, self.mine, limit)?;
+        }
+        if let Err(error) = self.object.check_generation() {
+            lock::withdraw_from_role(role, self.mine);
+            return Err(error);
+        }
+        self.has_role = true;
+        self.end.renew();
+        Ok(())
+    }
+
+    /// Somebody wants to remove the channel while we sleep: lets it have the role, and takes it back if the channel is
+    /// still there then. Has the end a slot meanwhile?
+    fn step_aside(&mut self, limit: &mut Limit) -> Result<bool> {
+        self.let_go();
+        let (control, role) = (self.end.channel.control, &self.end.channel.end(self.end.side).role);
+        loop {
+            let turn = role.turn.load(Ordering::SeqCst);
+            self.object.check_generation()?;
+            let closer = control.closing.load(Ordering::SeqCst);
+            if closer == 0 {
+                break;
+            }
+            if lock::is_dead_owner(self.lane.actor, closer)? {
+                let _ = control.closing.compare_exchange(closer, 0, Ordering::SeqCst, Ordering::Relaxed);
+                break;
+            }
+            let (left, _) = limit.left();
+            if left.is_zero() {
+                return Ok(false);
+            }
+            sys::futex_wait(&role.turn, turn, lock::lock_class::LOCK, Some(ASIDE.min(left)));
+        }
+        self.take_again(limit)?;
+        self.end.look()
+    }
+}
+
+impl Drop for EndLock<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.lane.is_ours() {
+            return;
+        }
+        if self.has_role {
+            lock::release_role(&self.end.channel.end(self.end.side).role);
+        }
+        if self.kept {
+            self.lane.live.set(self.lane.live.get() - 1);
+        }
+    }
+}
+
+/// Does this process run on one processor, so that nothing moves while it looks?
+fn is_only_processor() -> bool {
+    static ONLY: OnceLock<bool> = OnceLock::new();
+    *ONLY.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() == 1))
+}
+
+/// Both roles of a channel that is about to be removed. Dropped before the commit it lets them go.
+pub(super) struct Closed<'a> {
+    channel: Channel<'a>,
+    mine: u64,
+}
+
+/// Takes both roles of a channel whose word is held, so that nobody is at work on it; other objects have none.
+///
+/// # Errors
+/// `Deadlock` if the calling thread keeps one; `Timeout` while somebody else does and is not asleep in it.
+///
+/// # Crash
+/// The roles of the dead are freed by whoever wants them.
+pub(super) fn close<'a>(actor: &Actor<'a>, header: &'a ObjectHeader) -> Result<Option<Closed<'a>>> {
+    let space = actor.space;
+    let shape = Shape::of(&header.raw, space.offset_of(header))?;
+    if shape.kind != ContainerKind::Channel {
+        return Ok(None);
+    }
+    let view = ChannelView::read(space, &header.raw, shape.slot_size)?;
+    let channel = Channel::at(space, view, shape.slot_size)?;
+    let mine = lock::role_of(actor, false);
+    channel.control.closing.store(mine, Ordering::SeqCst);
+    crash_point!("close: announced");
+    // Whoever sleeps with a role steps aside.
+    channel.wake_all();
+    let taken = take_both(actor, &channel, mine);
+    if taken.is_err() {
+        reopen(&channel);
+    }
+    crash_point!("close: both roles taken");
+    taken.map(|()| Some(Closed { channel, mine }))
+}
+
+/// Takes both roles; sleeps with none, so that it keeps nobody from one for want of the other.
+fn take_both(actor: &Actor, channel: &Channel, mine: u64) -> Result<()> {
+    let started = Instant::now();
+    let (mut first, mut second) = (&channel.control.sender.role, &channel.control.receiver.role);
+    loop {
+        let left = actor.me.timeout.saturating_sub(started.elapsed()).max(Duration::from_nanos(1));
+        while let Some(dead) = lock::take_role(actor, first, mine, &mut Limit::after(left), || Ok(()))? {
+            // Under the object's word, whose holder we are (L4).
+            let _ = first.owner.compare_exchange(dead, 0, Ordering::SeqCst, Ordering::Relaxed);
+        }
+        crash_point!("close: one role taken");
+        if lock::try_take_role(second, mine) {
+            return Ok(());
+        }
+        lock::release_role(first);
+        std::mem::swap(&mut first, &mut second);
+    }
+}
+
+fn reopen(channel: &Channel) {
+    channel.control.closing.store(0, Ordering::SeqCst);
+}
+
+impl<'a> Closed<'a> {
+    /// The removal is about to be committed: from here on the words may become another channel's. What is to be woken then.
+    pub(super) fn keep(self) -> Channel<'a> {
+        let channel = self.channel;
+        std::mem::forget(self);
+        channel
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        reopen(&self.channel);
+        for end in [&self.channel.control.sender, &self.channel.control.receiver] {
+            debug_assert_eq!(end.role.owner.load(Ordering::Relaxed), self.mine);
+            lock::release_role(&end.role);
+        }
+    }
+}
