@@ -4,7 +4,6 @@
 //! being removed, because a remover has both roles when it commits, and lets them go only if it does not.
 
 use crate::sys::atomic::Ordering;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::object::{GuardContext, Object, RESERVE, enter};
@@ -18,18 +17,20 @@ use crate::region::layout::*;
 use crate::sys::Instant;
 use crate::{Error, Result, sys};
 
-/// A sleeper looks again after this time whatever happens, at first and after 100 ms. A wake is lost only if whoever owes
-/// it dies before, or has looked for sleepers before its own store could be seen; the first look comes after any such.
-const RECHECK_EARLY: Duration = Duration::from_millis(1);
-const RECHECK_LATE: Duration = Duration::from_millis(10);
+/// A sleeper looks again after this time whatever happens. A wake is lost only if whoever owes it dies before.
+const RECHECK: Duration = Duration::from_millis(10);
+/// The first sleep after a time without any: the other end may have looked for sleepers just before its new count could be
+/// seen, because it spared the fence in between. (The timer for a time as short as this costs as much as the sleep.)
+const FIRST_SLEEP: Duration = Duration::from_millis(1);
 /// How often somebody who has stepped aside for a remover looks at its life.
 const ASIDE: Duration = Duration::from_micros(300);
 
 /// Processor hints before a sleep, as far as they have been worth while; fewer than the least are none.
 const LEAST_HINTS: u32 = 32;
-const MOST_HINTS: u32 = 512;
-/// After so many sleeps without a look around before them there is one again.
-const MISSES: u32 = 32;
+const MOST_HINTS: u32 = 1024;
+/// Where they were not worth while they are tried again after so many sleeps, twice as many, ..., and from time to time.
+const FIRST_TRIAL: u32 = 32;
+const LAST_TRIAL: u32 = 1024;
 
 /// One end of a channel, which nobody else uses while this lives. For a call, or kept by a guard.
 pub(crate) struct EndLock<'a> {
@@ -168,6 +169,7 @@ impl EndLock<'_> {
             self.take_again(limit)?;
         }
         if self.end.look()? {
+            self.end.count_streak();
             return Ok(true);
         }
         if limit.is_at_once() { Ok(false) } else { self.wait(limit) }
@@ -183,6 +185,7 @@ impl EndLock<'_> {
             return Ok(true);
         }
         let closing = &self.end.channel.control.closing;
+        let mut first = FIRST_SLEEP;
         loop {
             if self.kept && closing.load(Ordering::SeqCst) != 0 && self.step_aside(limit)? {
                 return Ok(true);
@@ -190,12 +193,13 @@ impl EndLock<'_> {
             if !self.kept && self.has_role {
                 self.let_go();
             }
-            let (left, elapsed) = limit.left();
+            let (left, _) = limit.left();
             if left.is_zero() {
                 return Ok(false);
             }
-            let recheck = if elapsed < Duration::from_millis(100) { RECHECK_EARLY } else { RECHECK_LATE };
-            self.end.sleep(recheck.min(left));
+            self.end.sleep(RECHECK.min(left), first);
+            // The flag has been up for long by now.
+            first = RECHECK;
             if !self.has_role {
                 self.object.check_generation()?;
                 if self.end.seems_at_a_stand() {
@@ -211,24 +215,33 @@ impl EndLock<'_> {
 
     /// Looks for a while whether the other end moves: as long as that has been worth while here lately.
     fn look_around(&mut self) -> Result<bool> {
-        if is_only_processor() {
+        let (channel, side) = (self.end.channel, self.end.side);
+        let (own, other) = (channel.end(side), channel.other_end(side));
+        let here = sys::current_processor().wrapping_add(1);
+        own.processor.store(here, Ordering::Relaxed);
+        if other.processor.load(Ordering::Relaxed) == here {
+            // It gets no processor while we look.
             return Ok(false);
         }
-        let patience = self.end.patience();
-        let known = patience.load(Ordering::Relaxed);
-        let (hints, misses) = ((known & 0xffff).min(MOST_HINTS), known >> 16);
-        if hints == 0 && misses < MISSES {
-            patience.store((misses + 1) << 16, Ordering::Relaxed);
-            return Ok(false);
+        let mut hints = own.hints.load(Ordering::Relaxed).min(MOST_HINTS);
+        if hints == 0 {
+            let misses = own.misses.load(Ordering::Relaxed).wrapping_add(1);
+            own.misses.store(misses, Ordering::Relaxed);
+            if misses < FIRST_TRIAL || !misses.is_power_of_two() && !misses.is_multiple_of(LAST_TRIAL) {
+                return Ok(false);
+            }
+            hints = MOST_HINTS;
         }
-        let hints = hints.max(LEAST_HINTS);
         let mut pauses = Pauses::new(hints);
         let mut moved = false;
         while !moved && pauses.pause() {
             moved = self.end.look()?;
         }
         let worth = if moved { (hints * 2).min(MOST_HINTS) } else { hints / 2 };
-        patience.store(if worth < LEAST_HINTS { 0 } else { worth }, Ordering::Relaxed);
+        own.hints.store(if worth < LEAST_HINTS { 0 } else { worth }, Ordering::Relaxed);
+        if moved {
+            own.misses.store(0, Ordering::Relaxed);
+        }
         Ok(moved)
     }
 
@@ -293,12 +306,6 @@ impl Drop for EndLock<'_> {
             self.lane.live.set(self.lane.live.get() - 1);
         }
     }
-}
-
-/// Does this process run on one processor, so that nothing moves while it looks?
-fn is_only_processor() -> bool {
-    static ONLY: OnceLock<bool> = OnceLock::new();
-    *ONLY.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() == 1))
 }
 
 /// Both roles of a channel that is about to be removed. Dropped before the commit it lets them go.

@@ -13,7 +13,7 @@
 //! Control blocks have a class of their own, whose memory never serves anything else: who has a handle of a channel that
 //! was removed may still try for a role, and learns then that it is gone (invariant K2).
 
-use crate::sys::atomic::{AtomicU32, Ordering, fence};
+use crate::sys::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use super::place::Place;
@@ -29,8 +29,16 @@ use crate::{Error, Result, sys};
 const MOST_SLOTS: u64 = 1 << 30;
 /// Where counts begin: each channel comes to the end of their range, and not only those that live for years.
 const FIRST: u32 = 0u32.wrapping_sub(200);
-/// A flag that somebody sleeps.
+/// Flags of `ChannelEnd::awaited`: somebody sleeps, or is about to, since it has seen the count in the low half.
 const ASLEEP: u64 = 1 << 32;
+/// Whoever moves the count looks at the flags *after* others can see the new count, by a fence. Without this one it spares
+/// the fence, and who goes to sleep cannot be sure of being seen.
+const FENCED: u64 = 1 << 33;
+/// After so many slots without a sleep the other end may do without the fence again.
+const STREAK: u32 = 64;
+
+/// How long ends look around before they sleep, at first.
+const FIRST_HINTS: u32 = 256;
 
 /// An end of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +100,9 @@ pub(crate) fn found_channel(context: &mut Context, raw: &RawHeader, slot_size: u
     words.closing.put(0);
     for end in [&words.sender, &words.receiver] {
         end.count.put(FIRST);
-        end.patience.put(0);
         end.awaited.put(0);
+        end.hints.put(FIRST_HINTS);
+        [&end.streak, &end.misses, &end.processor].iter().for_each(|word| word.put(0));
         end.role.wanted.put(0);
         // Last: who has a handle of a channel that was here before does not get it earlier.
         end.role.owner.put(0);
@@ -281,14 +290,34 @@ impl<'a> End<'a> {
         }
     }
 
-    /// Sleeps until the other end moves, or for `length` at most. Needs no role: then it may return too early.
-    pub(crate) fn sleep(&self, length: Duration) {
+    /// It had a slot at the first look. After enough of these the other end spares its fence.
+    pub(crate) fn count_streak(&self) {
+        let own = self.channel.end(self.side);
+        let streak = own.streak.load(Ordering::Relaxed);
+        if streak == STREAK {
+            return;
+        }
+        own.streak.store(streak + 1, Ordering::Relaxed);
+        if streak + 1 == STREAK {
+            let flags = &self.channel.other_end(self.side).awaited;
+            let _ = flags.compare_exchange(FENCED, 0, Ordering::SeqCst, Ordering::Relaxed);
+        }
+    }
+
+    /// Sleeps until the other end moves: for `length` at most, or for `first` if it may not see that we sleep. Needs no
+    /// role: then it may return too early.
+    pub(crate) fn sleep(&self, length: Duration, first: Duration) {
         let (own, other) = (self.channel.end(self.side), self.channel.other_end(self.side));
+        own.streak.store(0, Ordering::Relaxed);
         let mut seen = other.count.load(Ordering::SeqCst);
+        let mut is_fenced = true;
         loop {
             // What stood there may have been another sleeper's, of a later count: whoever leaves the flag up leaves one
             // of a count that it has seen since.
-            other.awaited.swap(ASLEEP | u64::from(seen), Ordering::SeqCst);
+            let raised = |flags: u64| Some(flags & FENCED | ASLEEP | u64::from(seen));
+            let flags = other.awaited.fetch_update(Ordering::SeqCst, Ordering::SeqCst, raised).unwrap_or(0);
+            is_fenced &= flags & FENCED != 0;
+            fence(Ordering::SeqCst);
             crash_point!("channel: flag up");
             let now = other.count.load(Ordering::SeqCst);
             if now == seen {
@@ -296,9 +325,11 @@ impl<'a> End<'a> {
             }
             seen = now;
         }
-        if self.is_at_a_stand(own.count.load(Ordering::SeqCst), seen) {
-            sys::futex_wait(&other.count, seen, change_class::CHANGE, Some(length));
+        if !self.is_at_a_stand(own.count.load(Ordering::SeqCst), seen) {
+            return;
         }
+        let length = if is_fenced { length } else { length.min(first) };
+        sys::futex_wait(&other.count, seen, change_class::CHANGE, Some(length));
     }
 
     /// Has this end no slot, as far as anybody can see without the role?
@@ -310,22 +341,19 @@ impl<'a> End<'a> {
     fn is_at_a_stand(&self, own: u32, other: u32) -> bool {
         other.wrapping_add(self.channel.lead(self.side)) == own
     }
-
-    /// See `ChannelEnd::patience`.
-    pub(crate) fn patience(&self) -> &'a AtomicU32 {
-        &self.channel.end(self.side).patience
-    }
 }
 
 /// Wakes who sleeps until `end`'s count is not what they have seen. A flag of this very count stays: it is of somebody who
 /// has seen it and waits for the next one.
 #[cold]
 fn wake(end: &ChannelEnd, count: u32) {
-    let flag = end.awaited.load(Ordering::SeqCst);
-    if flag == 0 || flag == ASLEEP | u64::from(count) {
+    fence(Ordering::SeqCst);
+    let flags = end.awaited.load(Ordering::SeqCst);
+    if flags & ASLEEP == 0 || flags as u32 == count {
         return;
     }
-    let _ = end.awaited.compare_exchange(flag, 0, Ordering::SeqCst, Ordering::Relaxed);
+    // From now on we look behind a fence, and whoever sleeps next knows.
+    let _ = end.awaited.compare_exchange(flags, FENCED, Ordering::SeqCst, Ordering::Relaxed);
     crash_point!("channel: flag down, nobody woken");
     sys::futex_wake(&end.count, i32::MAX, change_class::CHANGE);
 }

@@ -274,12 +274,19 @@ pub(crate) struct RoleWords {
 pub(crate) struct ChannelEnd {
     /// Messages that have gone through this end, modulo 2^32; the futex of those at the other end.
     pub(crate) count: AtomicU32,
-    /// How long it was worth while to look around here before sleeping: {misses:16 | processor hints:16}.
-    pub(crate) patience: AtomicU32,
-    /// {1:32 | count:32}: somebody at the other end sleeps until `count` is another one; 0: nobody.
+    /// How long it is worth while to look around here before a sleep, in processor hints.
+    pub(crate) hints: AtomicU32,
+    /// {flags:32 | count:32}: whether somebody at the other end sleeps until `count` is another one (`raw/channel.rs`).
     pub(crate) awaited: AtomicU64,
     pub(crate) role: RoleWords,
-    reserved: [AtomicU64; 4],
+    /// How often this end has had a slot at once since it last slept.
+    pub(crate) streak: AtomicU32,
+    /// Sleeps without a look around before them.
+    pub(crate) misses: AtomicU32,
+    /// One more than the number of the processor on which it last had to wait; 0: it never had.
+    pub(crate) processor: AtomicU32,
+    reserved: AtomicU32,
+    reserved2: [AtomicU64; 2],
 }
 
 /// The words of a channel that move: each end on a line of its own, and not on neighbours, which are fetched in pairs.
