@@ -37,10 +37,12 @@ pub fn objects() -> Vec<Scenario> {
                 |all| all.extend([("new".into(), 0)]),
                 |all| all.extend([("new".into(), 1)]),
                 |all| all.retain(|name, _| name != "new"),
+                |all| all.extend([("after".into(), 0)]),
             ],
             |_, region| {
                 SharedChannel::<u64>::create(region, "new", 4)?.send(7)?;
-                region.remove_object("new")
+                region.remove_object("new")?;
+                SharedChannel::<u64>::create(region, "after", 4).map(drop)
             },
         ),
         scenario::<Names>(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::object::{GuardContext, Object, RESERVE, enter};
 use super::thread_lane::ThreadLane;
 use crate::crash::crash_point;
-use crate::lock::{self, Limit, Pauses, Waiting};
+use crate::lock::{self, Limit, Patience, Pauses, Waiting};
 use crate::process::Actor;
 use crate::raw::{Channel, ChannelView, ContainerKind, End, Shape, Side};
 use crate::region::Space;
@@ -39,6 +39,8 @@ pub(crate) struct EndLock<'a> {
     pub(crate) end: End<'a>,
     /// The role's word while we have it.
     mine: u64,
+    /// What is left of the patience with which a call came.
+    pub(crate) patience: Patience,
     kept: bool,
     /// Not while it sleeps for the length of a call, or after a remover was let by.
     has_role: bool,
@@ -56,14 +58,14 @@ impl Object {
         slot_size: u64,
         side: Side,
         kept: bool,
-        limit: &mut Limit,
+        mut patience: Patience,
     ) -> Result<EndLock<'_>> {
         let lane = self.attachment().lane()?;
         let channel = Channel::at(self.space(), view, slot_size)?;
         let mine = lock::role_of(lane.actor, kept);
         let role = &channel.end(side).role;
         if !lock::try_take_role(role, mine) {
-            self.wait_for_role(lane, role, mine, limit)?;
+            patience = self.wait_for_role(lane, role, mine, Limit::of(patience))?;
         }
         crash_point!("role: taken");
         if let Err(error) = self.check_generation() {
@@ -73,15 +75,15 @@ impl Object {
         if kept {
             lane.live.set(lane.live.get() + 1);
         }
-        Ok(EndLock { object: self, lane, end: End::new(channel, side), mine, kept, has_role: true })
+        Ok(EndLock { object: self, lane, end: End::new(channel, side), mine, patience, kept, has_role: true })
     }
 
-    /// Takes a role that somebody has, or has left.
+    /// Takes a role that somebody has, or has left; what is left of the patience.
     #[cold]
-    fn wait_for_role(&self, lane: &ThreadLane, role: &RoleWords, mine: u64, limit: &mut Limit) -> Result<()> {
+    fn wait_for_role(&self, lane: &ThreadLane, role: &RoleWords, mine: u64, mut limit: Limit) -> Result<Patience> {
         loop {
-            match lock::take_role(lane.actor, role, mine, limit, || self.check_generation())? {
-                None => return Ok(()),
+            match lock::take_role(lane.actor, role, mine, &mut limit, || self.check_generation())? {
+                None => return Ok(limit.rest()),
                 Some(dead) => self.free_role_of_the_dead(lane, role, dead)?,
             }
         }
@@ -156,15 +158,16 @@ impl EndLock<'_> {
     /// `Removed`; `Corrupt`; `Deadlock` if this thread keeps the other end and would wait for itself; `RolledBack` in a
     /// forked child. A guard that has let a remover by may get what taking its role says.
     #[inline(always)]
-    pub(crate) fn ready(&mut self, limit: &mut Limit) -> Result<bool> {
+    pub(crate) fn ready(&mut self, patience: Patience) -> Result<bool> {
         if !self.is_ours() {
             return Err(Error::RolledBack);
         }
-        if self.end.is_ready() { Ok(true) } else { self.ready_later(limit) }
+        if self.end.is_ready() { Ok(true) } else { self.ready_later(patience) }
     }
 
     #[inline(never)]
-    fn ready_later(&mut self, limit: &mut Limit) -> Result<bool> {
+    fn ready_later(&mut self, patience: Patience) -> Result<bool> {
+        let limit = &mut Limit::of(patience);
         if !self.has_role {
             self.take_again(limit)?;
         }
@@ -177,7 +180,7 @@ impl EndLock<'_> {
 
     #[cold]
     fn wait(&mut self, limit: &mut Limit) -> Result<bool> {
-        let other = self.end.channel.other_end(self.end.side).role.owner.load(Ordering::Relaxed);
+        let other = self.end.other.role.owner.load(Ordering::Relaxed);
         if lock::is_same_thread(other, self.mine) {
             return Err(Error::Deadlock);
         }
@@ -193,7 +196,7 @@ impl EndLock<'_> {
             if !self.kept && self.has_role {
                 self.let_go();
             }
-            let (left, _) = limit.left();
+            let left = limit.left();
             if left.is_zero() {
                 return Ok(false);
             }
@@ -215,8 +218,7 @@ impl EndLock<'_> {
 
     /// Looks for a while whether the other end moves: as long as that has been worth while here lately.
     fn look_around(&mut self) -> Result<bool> {
-        let (channel, side) = (self.end.channel, self.end.side);
-        let (own, other) = (channel.end(side), channel.other_end(side));
+        let (own, other) = (self.end.own, self.end.other);
         let here = sys::current_processor().wrapping_add(1);
         own.processor.store(here, Ordering::Relaxed);
         if other.processor.load(Ordering::Relaxed) == here {
@@ -246,16 +248,16 @@ impl EndLock<'_> {
     }
 
     fn let_go(&mut self) {
-        lock::release_role(&self.end.channel.end(self.end.side).role);
+        lock::release_role(&self.end.own.role);
         self.has_role = false;
         self.end.forget_limit();
     }
 
     /// Takes the role once more, after somebody else may have had it.
     fn take_again(&mut self, limit: &mut Limit) -> Result<()> {
-        let role = &self.end.channel.end(self.end.side).role;
+        let role = &self.end.own.role;
         if !lock::try_take_role(role, self.mine) {
-            self.object.wait_for_role(self.lane, role, self.mine, limit)?;
+            self.object.wait_for_role(self.lane, role, self.mine, Limit::of(limit.rest()))?;
         }
         if let Err(error) = self.object.check_generation() {
             lock::withdraw_from_role(role, self.mine);
@@ -270,7 +272,7 @@ impl EndLock<'_> {
     /// still there then. Has the end a slot meanwhile?
     fn step_aside(&mut self, limit: &mut Limit) -> Result<bool> {
         self.let_go();
-        let (control, role) = (self.end.channel.control, &self.end.channel.end(self.end.side).role);
+        let (control, role) = (self.end.channel.control, &self.end.own.role);
         loop {
             let turn = role.turn.load(Ordering::SeqCst);
             self.object.check_generation()?;
@@ -282,7 +284,7 @@ impl EndLock<'_> {
                 let _ = control.closing.compare_exchange(closer, 0, Ordering::SeqCst, Ordering::Relaxed);
                 break;
             }
-            let (left, _) = limit.left();
+            let left = limit.left();
             if left.is_zero() {
                 return Ok(false);
             }
@@ -300,7 +302,7 @@ impl Drop for EndLock<'_> {
             return;
         }
         if self.has_role {
-            lock::release_role(&self.end.channel.end(self.end.side).role);
+            lock::release_role(&self.end.own.role);
         }
         if self.kept {
             self.lane.live.set(self.lane.live.get() - 1);
@@ -348,7 +350,8 @@ fn take_both(actor: &Actor, channel: &Channel, mine: u64) -> Result<()> {
     let (mut first, mut second) = (&channel.control.sender.role, &channel.control.receiver.role);
     loop {
         let left = actor.me.timeout.saturating_sub(started.elapsed()).max(Duration::from_nanos(1));
-        while let Some(dead) = lock::take_role(actor, first, mine, &mut Limit::after(left), || Ok(()))? {
+        while let Some(dead) = lock::take_role(actor, first, mine, &mut Limit::of(Patience::Limited(left)), || Ok(()))?
+        {
             // Under the object's word, whose holder we are (L4).
             let _ = first.owner.compare_exchange(dead, 0, Ordering::SeqCst, Ordering::Relaxed);
         }

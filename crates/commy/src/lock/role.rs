@@ -24,34 +24,46 @@ use crate::{Error, Result, sys};
 /// Processor hints before the first sleep: who has a role for a call has it for some 50 ns.
 const HINTS: u32 = 200;
 
-/// How long a call may wait. No clock is read before it does.
+/// How long a call may wait: for ever, not at all, or so long. A clock is read only by who must wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Endless,
+    None,
+    Limited(Duration),
+}
+
+/// The wait of a call.
 pub(crate) struct Limit {
-    /// `None`: for ever; zero: not at all.
-    timeout: Option<Duration>,
+    patience: Patience,
     started: Option<Instant>,
 }
 
 impl Limit {
-    pub(crate) const fn never() -> Limit {
-        Limit { timeout: None, started: None }
-    }
-
-    pub(crate) const fn at_once() -> Limit {
-        Limit::after(Duration::ZERO)
-    }
-
-    pub(crate) const fn after(timeout: Duration) -> Limit {
-        Limit { timeout: Some(timeout), started: None }
+    pub(crate) const fn of(patience: Patience) -> Limit {
+        Limit { patience, started: None }
     }
 
     pub(crate) fn is_at_once(&self) -> bool {
-        self.timeout == Some(Duration::ZERO)
+        matches!(self.patience, Patience::None | Patience::Limited(Duration::ZERO))
     }
 
-    /// What is left of it, and how long it has lasted.
-    pub(crate) fn left(&mut self) -> (Duration, Duration) {
+    /// What is left of it.
+    pub(crate) fn left(&mut self) -> Duration {
         let elapsed = self.started.get_or_insert_with(Instant::now).elapsed();
-        (self.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(elapsed)), elapsed)
+        match self.patience {
+            Patience::Endless => Duration::MAX,
+            Patience::None => Duration::ZERO,
+            Patience::Limited(whole) => whole.saturating_sub(elapsed),
+        }
+    }
+
+    /// How long another wait of the same call may be.
+    pub(crate) fn rest(&mut self) -> Patience {
+        match self.patience {
+            // Less than nothing would not be waited for at all.
+            Patience::Limited(_) => Patience::Limited(self.left().max(Duration::from_nanos(1))),
+            other => other,
+        }
     }
 }
 
@@ -156,7 +168,7 @@ pub(crate) fn take_role(
         if (at_once || due) && is_dead_owner(actor, seen)? {
             return Ok(Some(seen));
         }
-        let (waited, (left, _)) = (waiting.elapsed(), limit.left());
+        let (waited, left) = (waiting.elapsed(), limit.left());
         let over = left.is_zero() && !limit.is_at_once();
         if at_once || over || waited >= actor.me.timeout {
             return Err(timeout(actor.space, seen, waited));

@@ -169,32 +169,18 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// The end on the other side.
-    #[inline(always)]
-    pub(crate) fn other_end(&self, side: Side) -> &'a ChannelEnd {
-        match side {
-            Side::Sender => &self.control.receiver,
-            Side::Receiver => &self.control.sender,
-        }
-    }
-
-    /// How far an end may go beyond the other one's count.
-    #[inline(always)]
-    fn lead(&self, side: Side) -> u32 {
-        if side == Side::Sender { self.capacity } else { 0 }
-    }
-
     /// How many messages wait.
     pub(crate) fn len(&self) -> u64 {
         waiting(self.control).min(u64::from(self.capacity))
     }
 
-    /// The slot of message `count`.
+    /// The slot of message `count`; slots have `slot_size` bytes.
     #[inline(always)]
-    fn place(&self, count: u32) -> Place {
+    fn place(&self, count: u32, slot_size: u64) -> Place {
+        debug_assert_eq!(slot_size, self.slot_size);
         let number = u64::from(count & (self.capacity - 1));
         // SAFETY: R1: `capacity` slots were resolved, and it is a power of two (`ChannelView::read`).
-        Place::fresh(unsafe { self.slots.add((number * self.slot_size) as usize) })
+        Place::fresh(unsafe { self.slots.add((number * slot_size) as usize) })
     }
 
     /// Copies of the messages that wait, first the next one; none that was taken before the last was copied. `copy` may
@@ -203,7 +189,8 @@ impl<'a> Channel<'a> {
         let (sent, taken) = (&self.control.sender.count, &self.control.receiver.count);
         let first = taken.load(Ordering::SeqCst);
         let count = sent.load(Ordering::SeqCst).wrapping_sub(first).min(self.capacity);
-        let mut copies: Vec<R> = (0..count).map(|index| copy(self.place(first.wrapping_add(index)))).collect();
+        let mut copies: Vec<R> =
+            (0..count).map(|index| copy(self.place(first.wrapping_add(index), self.slot_size))).collect();
         // A slot is written anew only after its message was taken.
         fence(Ordering::Acquire);
         let gone = taken.load(Ordering::Relaxed).wrapping_sub(first).min(count);
@@ -222,7 +209,10 @@ impl<'a> Channel<'a> {
 /// An end of a channel for the owner of its role.
 pub(crate) struct End<'a> {
     pub(crate) channel: Channel<'a>,
-    pub(crate) side: Side,
+    pub(crate) own: &'a ChannelEnd,
+    pub(crate) other: &'a ChannelEnd,
+    /// How far it may go beyond the other end's count.
+    lead: u32,
     /// Messages that have gone through.
     count: u32,
     /// How far it may go without another look at the other end.
@@ -233,13 +223,19 @@ impl<'a> End<'a> {
     /// The role was just taken.
     #[inline(always)]
     pub(crate) fn new(channel: Channel<'a>, side: Side) -> End<'a> {
-        let count = channel.end(side).count.load(Ordering::Acquire);
-        End { channel, side, count, limit: count }
+        let ChannelControl { sender, receiver, .. } = channel.control;
+        let (own, other, lead) = match side {
+            Side::Sender => (sender, receiver, channel.capacity),
+            Side::Receiver => (receiver, sender, 0),
+        };
+        let count = own.count.load(Ordering::Acquire);
+        End { channel, own, other, lead, count, limit: count }
     }
 
     /// Begins anew after another one has had the role.
     pub(crate) fn renew(&mut self) {
-        *self = End::new(self.channel, self.side);
+        self.count = self.own.count.load(Ordering::Acquire);
+        self.forget_limit();
     }
 
     /// Looks at the other end before it goes on.
@@ -256,9 +252,8 @@ impl<'a> End<'a> {
     /// Looks at the other end: is there a slot for this one?
     #[inline(always)]
     pub(crate) fn look(&mut self) -> Result<bool> {
-        let channel = &self.channel;
-        let limit = channel.other_end(self.side).count.load(Ordering::Acquire).wrapping_add(channel.lead(self.side));
-        if limit.wrapping_sub(self.count) > channel.capacity {
+        let limit = self.other.count.load(Ordering::Acquire).wrapping_add(self.lead);
+        if limit.wrapping_sub(self.count) > self.channel.capacity {
             return Err(self.misshapen());
         }
         self.limit = limit;
@@ -270,36 +265,35 @@ impl<'a> End<'a> {
         Error::corrupt(self.channel.space.offset_of(self.channel.control), "a channel's counts contradict each other")
     }
 
-    /// The slot that it has, being ready.
+    /// The slot that it has, being ready; slots have `slot_size` bytes.
     #[inline(always)]
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self, slot_size: u64) -> Place {
         debug_assert!(self.is_ready(), "no slot of an end that is not ready");
-        self.channel.place(self.count)
+        self.channel.place(self.count, slot_size)
     }
 
     /// Hands its slot over to the other end, and wakes who sleeps there.
     #[inline(always)]
     pub(crate) fn advance(&mut self) {
-        let own = self.channel.end(self.side);
         crash_point!("channel: slot done, not counted");
         self.count = self.count.wrapping_add(1);
-        own.count.put(self.count);
+        self.own.count.put(self.count);
         crash_point!("channel: counted, nobody woken");
-        if own.awaited.load(Ordering::Relaxed) != 0 {
-            wake(own, self.count);
+        if self.own.awaited.load(Ordering::Relaxed) != 0 {
+            wake(self.own, self.count);
         }
     }
 
     /// It had a slot at the first look. After enough of these the other end spares its fence.
     pub(crate) fn count_streak(&self) {
-        let own = self.channel.end(self.side);
+        let own = self.own;
         let streak = own.streak.load(Ordering::Relaxed);
         if streak == STREAK {
             return;
         }
         own.streak.store(streak + 1, Ordering::Relaxed);
         if streak + 1 == STREAK {
-            let flags = &self.channel.other_end(self.side).awaited;
+            let flags = &self.other.awaited;
             let _ = flags.compare_exchange(FENCED, 0, Ordering::SeqCst, Ordering::Relaxed);
         }
     }
@@ -307,7 +301,7 @@ impl<'a> End<'a> {
     /// Sleeps until the other end moves: for `length` at most, or for `first` if it may not see that we sleep. Needs no
     /// role: then it may return too early.
     pub(crate) fn sleep(&self, length: Duration, first: Duration) {
-        let (own, other) = (self.channel.end(self.side), self.channel.other_end(self.side));
+        let (own, other) = (self.own, self.other);
         own.streak.store(0, Ordering::Relaxed);
         let mut seen = other.count.load(Ordering::SeqCst);
         let mut is_fenced = true;
@@ -334,12 +328,12 @@ impl<'a> End<'a> {
 
     /// Has this end no slot, as far as anybody can see without the role?
     pub(crate) fn seems_at_a_stand(&self) -> bool {
-        let (own, other) = (self.channel.end(self.side), self.channel.other_end(self.side));
+        let (own, other) = (self.own, self.other);
         self.is_at_a_stand(own.count.load(Ordering::SeqCst), other.count.load(Ordering::SeqCst))
     }
 
     fn is_at_a_stand(&self, own: u32, other: u32) -> bool {
-        other.wrapping_add(self.channel.lead(self.side)) == own
+        other.wrapping_add(self.lead) == own
     }
 }
 

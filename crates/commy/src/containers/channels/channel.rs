@@ -9,7 +9,7 @@ use super::sender::Sender;
 use crate::containers::Container;
 use crate::engine::{EndLock, Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
-use crate::lock::Limit;
+use crate::lock::Patience;
 use crate::raw::{ChannelView, ContainerKind, Descriptor, Image, Shape, Side, found_channel};
 use crate::region::layout::RawHeader;
 use crate::{Error, Plain, Result};
@@ -194,17 +194,17 @@ impl<T: Plain> SharedChannel<T> {
     }
 
     #[inline(always)]
-    fn end(&self, side: Side, kept: bool, limit: &mut Limit) -> Result<EndLock<'_>> {
-        self.object.lock_end(self.view()?, slot_size::<T>(), side, kept, limit)
+    fn end(&self, side: Side, kept: bool, patience: Patience) -> Result<EndLock<'_>> {
+        self.object.lock_end(self.view()?, slot_size::<T>(), side, kept, patience)
     }
 
     #[inline(always)]
-    fn send_in(&self, value: &T, mut limit: Limit) -> Result<()> {
-        let mut end = self.end(Side::Sender, false, &mut limit)?;
-        if !end.ready(&mut limit)? {
+    fn send_in(&self, value: &T, patience: Patience) -> Result<()> {
+        let mut end = self.end(Side::Sender, false, patience)?;
+        if !end.ready(end.patience)? {
             return Err(self.full()?);
         }
-        end.end.place().target().put_plain(value);
+        end.end.place(slot_size::<T>()).target().put_plain(value);
         end.end.advance();
         Ok(())
     }
@@ -215,9 +215,9 @@ impl<T: Plain> SharedChannel<T> {
     }
 
     #[inline(always)]
-    fn recv_in(&self, mut limit: Limit) -> Result<Option<T>> {
-        let mut end = self.end(Side::Receiver, false, &mut limit)?;
-        if !end.ready(&mut limit)? {
+    fn recv_in(&self, patience: Patience) -> Result<Option<T>> {
+        let mut end = self.end(Side::Receiver, false, patience)?;
+        if !end.ready(end.patience)? {
             return Ok(None);
         }
         taken(&mut end).map(Some)
@@ -234,7 +234,7 @@ impl<T: Plain> SharedChannel<T> {
     /// most; who dies inside keeps nobody from sending.
     #[inline]
     pub fn send(&self, value: T) -> Result<()> {
-        self.send_in(&value, Limit::never())
+        self.send_in(&value, Patience::Endless)
     }
 
     /// As [`send`](Self::send), without sleeping.
@@ -246,7 +246,7 @@ impl<T: Plain> SharedChannel<T> {
     /// As [`send`](Self::send).
     #[inline]
     pub fn try_send(&self, value: T) -> Result<()> {
-        self.send_in(&value, Limit::at_once())
+        self.send_in(&value, Patience::None)
     }
 
     /// As [`send`](Self::send), for `timeout` at most.
@@ -257,7 +257,7 @@ impl<T: Plain> SharedChannel<T> {
     /// # Crash
     /// As [`send`](Self::send).
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<()> {
-        self.send_in(&value, Limit::after(timeout))
+        self.send_in(&value, Patience::Limited(timeout))
     }
 
     /// Takes the next message; while there is none, sleeps until there is one.
@@ -273,7 +273,7 @@ impl<T: Plain> SharedChannel<T> {
     #[inline]
     pub fn recv(&self) -> Result<T> {
         loop {
-            if let Some(value) = self.recv_in(Limit::never())? {
+            if let Some(value) = self.recv_in(Patience::Endless)? {
                 return Ok(value);
             }
         }
@@ -288,7 +288,7 @@ impl<T: Plain> SharedChannel<T> {
     /// As [`recv`](Self::recv).
     #[inline]
     pub fn try_recv(&self) -> Result<Option<T>> {
-        self.recv_in(Limit::at_once())
+        self.recv_in(Patience::None)
     }
 
     /// As [`recv`](Self::recv), for `timeout` at most. `None`: there was no message.
@@ -299,7 +299,7 @@ impl<T: Plain> SharedChannel<T> {
     /// # Crash
     /// As [`recv`](Self::recv).
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<T>> {
-        self.recv_in(Limit::after(timeout))
+        self.recv_in(Patience::Limited(timeout))
     }
 
     /// Keeps the sender's end: nobody else sends while the guard lives.
@@ -310,7 +310,7 @@ impl<T: Plain> SharedChannel<T> {
     /// # Crash
     /// The end of a dead sender is free for whoever wants it; what it has sent stays.
     pub fn sender(&self) -> Result<Sender<'_, T>> {
-        Ok(Sender::new(self.end(Side::Sender, true, &mut Limit::never())?))
+        Ok(Sender::new(self.end(Side::Sender, true, Patience::Endless)?))
     }
 
     /// Keeps the receiver's end: nobody else receives while the guard lives.
@@ -321,7 +321,7 @@ impl<T: Plain> SharedChannel<T> {
     /// # Crash
     /// The end of a dead receiver is free for whoever wants it; what it has not taken stays.
     pub fn receiver(&self) -> Result<Receiver<'_, T>> {
-        Ok(Receiver::new(self.end(Side::Receiver, true, &mut Limit::never())?))
+        Ok(Receiver::new(self.end(Side::Receiver, true, Patience::Endless)?))
     }
 
     /// Number of messages that wait. Takes nothing.

@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::channel::no_message;
+use super::channel::{no_message, slot_size};
 use crate::engine::EndLock;
-use crate::lock::Limit;
+use crate::lock::Patience;
 use crate::{Plain, Result};
 
 /// The receiver's end of a [`SharedChannel`](crate::SharedChannel): nobody else receives while it lives.
@@ -32,7 +32,7 @@ impl<T> std::fmt::Debug for Receiver<'_, T> {
 /// Takes the message that an end is ready for.
 #[inline(always)]
 pub(super) fn taken<T: Plain>(end: &mut EndLock<'_>) -> Result<T> {
-    let Some(value) = end.end.place().lend(end.space()).read_plain::<T>() else {
+    let Some(value) = end.end.place(slot_size::<T>()).lend(end.space()).read_plain::<T>() else {
         return Err(no_message(end.object()));
     };
     end.end.advance();
@@ -45,8 +45,8 @@ impl<'a, T: Plain> Receiver<'a, T> {
     }
 
     #[inline(always)]
-    fn recv_in(&mut self, mut limit: Limit) -> Result<Option<T>> {
-        if self.end.ready(&mut limit)? { taken(&mut self.end).map(Some) } else { Ok(None) }
+    fn recv_in(&mut self, patience: Patience) -> Result<Option<T>> {
+        if self.end.ready(patience)? { taken(&mut self.end).map(Some) } else { Ok(None) }
     }
 
     /// Takes the next message; while there is none, sleeps until there is one.
@@ -61,7 +61,7 @@ impl<'a, T: Plain> Receiver<'a, T> {
     #[inline]
     pub fn recv(&mut self) -> Result<T> {
         loop {
-            if let Some(value) = self.recv_in(Limit::never())? {
+            if let Some(value) = self.recv_in(Patience::Endless)? {
                 return Ok(value);
             }
         }
@@ -76,7 +76,7 @@ impl<'a, T: Plain> Receiver<'a, T> {
     /// As [`recv`](Self::recv).
     #[inline]
     pub fn try_recv(&mut self) -> Result<Option<T>> {
-        self.recv_in(Limit::at_once())
+        self.recv_in(Patience::None)
     }
 
     /// As [`recv`](Self::recv), for `timeout` at most. `None`: there was no message.
@@ -88,7 +88,7 @@ impl<'a, T: Plain> Receiver<'a, T> {
     /// As [`recv`](Self::recv).
     #[inline]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<T>> {
-        self.recv_in(Limit::after(timeout))
+        self.recv_in(Patience::Limited(timeout))
     }
 
     /// Takes all messages that wait, one after the other.
@@ -112,7 +112,7 @@ impl<'a, T: Plain> Receiver<'a, T> {
 
     /// Lends the message that the end is ready for.
     fn lend(&mut self) -> Result<Message<'_, 'a, T>> {
-        if !self.end.end.place().lend(self.end.space()).is_plain::<T>() {
+        if !self.end.end.place(slot_size::<T>()).lend(self.end.space()).is_plain::<T>() {
             return Err(no_message(self.end.object()));
         }
         Ok(Message { end: &mut self.end, was_panicking: std::thread::panicking(), marker: PhantomData })
@@ -127,7 +127,7 @@ impl<'a, T: Plain> Receiver<'a, T> {
     /// # Crash
     /// Until it is dropped the message is there for whoever receives next: none is lost, and one may be seen twice.
     pub fn recv_ref(&mut self) -> Result<Message<'_, 'a, T>> {
-        while !self.end.ready(&mut Limit::never())? {}
+        while !self.end.ready(Patience::Endless)? {}
         self.lend()
     }
 
@@ -139,7 +139,7 @@ impl<'a, T: Plain> Receiver<'a, T> {
     /// # Crash
     /// As [`recv_ref`](Self::recv_ref).
     pub fn try_recv_ref(&mut self) -> Result<Option<Message<'_, 'a, T>>> {
-        if self.end.ready(&mut Limit::at_once())? { self.lend().map(Some) } else { Ok(None) }
+        if self.end.ready(Patience::None)? { self.lend().map(Some) } else { Ok(None) }
     }
 
     /// Lends the next message, if there is one, and leaves it there.
@@ -151,7 +151,7 @@ impl<'a, T: Plain> Receiver<'a, T> {
             Some(message) => message.leave(),
             None => return Ok(None),
         }
-        Ok(Some(self.end.end.place().lend(self.end.space()).lend_plain()))
+        Ok(Some(self.end.end.place(slot_size::<T>()).lend(self.end.space()).lend_plain()))
     }
 }
 
@@ -166,7 +166,7 @@ impl<T: Plain> Deref for Message<'_, '_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.end.end.place().lend(self.end.space()).lend_plain()
+        self.end.end.place(slot_size::<T>()).lend(self.end.space()).lend_plain()
     }
 }
 

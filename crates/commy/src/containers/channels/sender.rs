@@ -4,8 +4,9 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use super::channel::slot_size;
 use crate::engine::EndLock;
-use crate::lock::Limit;
+use crate::lock::Patience;
 use crate::{Error, Plain, Result};
 
 /// The sender's end of a [`SharedChannel`](crate::SharedChannel): nobody else sends while it lives.
@@ -33,11 +34,11 @@ impl<'a, T: Plain> Sender<'a, T> {
     }
 
     #[inline(always)]
-    fn send_in(&mut self, value: &T, mut limit: Limit) -> Result<()> {
-        if !self.end.ready(&mut limit)? {
+    fn send_in(&mut self, value: &T, patience: Patience) -> Result<()> {
+        if !self.end.ready(patience)? {
             return Err(self.full());
         }
-        self.end.end.place().target().put_plain(value);
+        self.end.end.place(slot_size::<T>()).target().put_plain(value);
         self.end.end.advance();
         Ok(())
     }
@@ -58,7 +59,7 @@ impl<'a, T: Plain> Sender<'a, T> {
     /// most.
     #[inline]
     pub fn send(&mut self, value: T) -> Result<()> {
-        self.send_in(&value, Limit::never())
+        self.send_in(&value, Patience::Endless)
     }
 
     /// As [`send`](Self::send), without sleeping.
@@ -70,7 +71,7 @@ impl<'a, T: Plain> Sender<'a, T> {
     /// As [`send`](Self::send).
     #[inline]
     pub fn try_send(&mut self, value: T) -> Result<()> {
-        self.send_in(&value, Limit::at_once())
+        self.send_in(&value, Patience::None)
     }
 
     /// As [`send`](Self::send), for `timeout` at most.
@@ -82,12 +83,12 @@ impl<'a, T: Plain> Sender<'a, T> {
     /// As [`send`](Self::send).
     #[inline]
     pub fn send_timeout(&mut self, value: T, timeout: Duration) -> Result<()> {
-        self.send_in(&value, Limit::after(timeout))
+        self.send_in(&value, Patience::Limited(timeout))
     }
 
-    fn reserve_in(&mut self, mut limit: Limit) -> Result<Option<Reserved<'_, 'a, T>>> {
+    fn reserve_in(&mut self, patience: Patience) -> Result<Option<Reserved<'_, 'a, T>>> {
         const { assert!(T::ANY_BYTES, "what is reserved holds old bytes, which may be no value of this type: `send` it") }
-        if !self.end.ready(&mut limit)? {
+        if !self.end.ready(patience)? {
             return Ok(None);
         }
         Ok(Some(Reserved { end: &mut self.end, marker: PhantomData }))
@@ -109,7 +110,7 @@ impl<'a, T: Plain> Sender<'a, T> {
     /// # Crash
     /// Nothing was sent before [`Reserved::commit`].
     pub fn reserve(&mut self) -> Result<Reserved<'_, 'a, T>> {
-        match self.reserve_in(Limit::never())? {
+        match self.reserve_in(Patience::Endless)? {
             Some(reserved) => Ok(reserved),
             // Without a limit it waits until there is one.
             None => Err(Error::Full { limit: 0 }),
@@ -124,7 +125,7 @@ impl<'a, T: Plain> Sender<'a, T> {
     /// # Crash
     /// As [`reserve`](Self::reserve).
     pub fn try_reserve(&mut self) -> Result<Option<Reserved<'_, 'a, T>>> {
-        self.reserve_in(Limit::at_once())
+        self.reserve_in(Patience::None)
     }
 }
 
@@ -150,12 +151,12 @@ impl<T: Plain> Deref for Reserved<'_, '_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.end.end.place().lend(self.end.space()).lend_plain()
+        self.end.end.place(slot_size::<T>()).lend(self.end.space()).lend_plain()
     }
 }
 
 impl<T: Plain> DerefMut for Reserved<'_, '_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.end.end.place().lend_mut()
+        self.end.end.place(slot_size::<T>()).lend_mut()
     }
 }
