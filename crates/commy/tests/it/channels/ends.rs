@@ -4,8 +4,9 @@ use super::{LONG, Numbers, SHORT, is_clean, numbers, region, spawn};
 use crate::refused;
 use crate::seeded;
 use crate::support::child;
-use crate::support::temporary::{QUICK, TemporaryRegion, open_to_read, quiet};
+use crate::support::temporary::{QUICK, Temporary, TemporaryRegion, open_to_read, quiet};
 use commy::{Error, Plain, Region, SharedChannel, SharedVec};
+use commy_lab::files::write_all_at;
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -367,4 +368,52 @@ fn a_wait_ends_in_time() {
     refused!(channel.send_timeout(2, SHORT), Error::Full { .. });
     refused!(channel.sender().unwrap().send_timeout(2, SHORT), Error::Full { .. });
     assert!((SHORT * 4..QUICK).contains(&start.elapsed()));
+}
+
+/// Where `wanted` holds of the bytes of the region's file from there on.
+fn find_in_file(temporary: &Temporary, step: usize, wanted: impl Fn(&[u8]) -> bool) -> u64 {
+    let bytes = std::fs::read(temporary.region()).unwrap();
+    (0..bytes.len() - 256).step_by(step).find(|at| wanted(&bytes[*at..])).expect("it is there") as u64
+}
+
+#[test]
+fn what_a_damaged_file_says_is_an_error() {
+    let (temporary, region) = region();
+    let file = std::fs::OpenOptions::new().write(true).open(temporary.region()).unwrap();
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let channel = Numbers::create(&region, "numbers", 4).unwrap();
+    let first = find_in_file(&temporary, 256, |bytes| {
+        word(bytes, 0) == 0u32.wrapping_sub(200) && word(bytes, 128) == word(bytes, 0)
+    });
+    channel.send(1).unwrap();
+    channel.send(2).unwrap();
+    // More were taken than sent; then more were sent than there is room for.
+    for taken in [0u32.wrapping_sub(197), 0u32.wrapping_sub(203)] {
+        write_all_at(&file, &taken.to_le_bytes(), first + 128).unwrap();
+        refused!(channel.try_recv(), Error::Corrupt { .. });
+        refused!(channel.receiver().unwrap().recv(), Error::Corrupt { .. });
+        refused!(channel.send(3), Error::Corrupt { .. });
+        refused!(channel.sender().unwrap().try_send(3), Error::Corrupt { .. });
+        assert!(channel.len().unwrap() <= 4 && channel.to_vec().unwrap().len() <= 4);
+        assert!(!region.check().unwrap().is_clean());
+    }
+    write_all_at(&file, &0u32.wrapping_sub(200).to_le_bytes(), first + 128).unwrap();
+    assert_eq!(channel.receiver().unwrap().drain().unwrap(), [1, 2]);
+    // A role that names no process.
+    write_all_at(&file, &u64::MAX.to_le_bytes(), first + 16).unwrap();
+    refused!(channel.send(3), Error::Corrupt { .. });
+    write_all_at(&file, &0u64.to_le_bytes(), first + 16).unwrap();
+    let flags: SharedChannel<(u64, bool)> = region.object("flags").unwrap();
+    let mark = 0x1234_5678_90ab_cdef_u64;
+    flags.send((mark, true)).unwrap();
+    let slot = find_in_file(&temporary, 8, |bytes| bytes.starts_with(&mark.to_le_bytes()) && bytes[8] == 1);
+    write_all_at(&file, &[7], slot + 8).unwrap();
+    refused!(flags.try_recv(), Error::Corrupt { .. });
+    refused!(flags.receiver().unwrap().peek(), Error::Corrupt { .. });
+    refused!(flags.receiver().unwrap().recv_ref(), Error::Corrupt { .. });
+    refused!(flags.to_vec(), Error::Corrupt { .. });
+    // It stays, and can be had again.
+    write_all_at(&file, &[0], slot + 8).unwrap();
+    assert_eq!(flags.recv().unwrap(), (mark, false));
+    is_clean(&region);
 }
