@@ -75,7 +75,7 @@ fn run<T: Plain + PartialEq + std::fmt::Debug>(capacity: usize, ops: &[Op], mess
             Op::Receive => {
                 let expected = twin.pop_front();
                 match expected {
-                    Some(_) if twin.len() % 2 == 0 => assert_eq!(Some(channel.recv().unwrap()), expected),
+                    Some(_) if twin.len().is_multiple_of(2) => assert_eq!(Some(channel.recv().unwrap()), expected),
                     _ => assert_eq!(channel.recv_timeout(Duration::ZERO).unwrap(), expected),
                 }
             }

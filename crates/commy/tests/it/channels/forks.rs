@@ -40,7 +40,6 @@ pub fn fork_with_ends(region: &Region) {
     assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "the child ended with {status:#x}");
     assert_eq!(*lent, 1);
     drop(lent);
-    drop(reserved);
     sender.send(3).unwrap();
     assert_eq!(receiver.drain().unwrap(), [2, 3]);
 }
