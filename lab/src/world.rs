@@ -1,8 +1,9 @@
 //! Objects together with their std twins: how to fill them, look at them, and let a survivor leave a mark in them.
 
 use commy::{
-    Error, Key, OrderedKey, Plain, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter,
-    SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey, Value,
+    Error, Key, OrderedKey, Plain, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedChannel,
+    SharedCounter, SharedGauge, SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Store, StoreKey,
+    Value,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Debug;
@@ -278,6 +279,38 @@ impl<T: Value + Store<T> + Default + Sample> World for SharedBox<T> {
 
     fn mark_twin(twin: &mut T) {
         twin.mark();
+    }
+}
+
+impl<T: Plain + Sample> World for SharedChannel<T> {
+    type Twin = VecDeque<T>;
+
+    fn open(region: &Region, name: &str) -> Result<Self> {
+        region.object(name)
+    }
+
+    fn fill(&self, twin: &VecDeque<T>) -> Result<()> {
+        self.receiver()?.drain()?;
+        twin.iter().try_for_each(|value| self.send(*value))
+    }
+
+    fn look(&self) -> Result<VecDeque<T>> {
+        let values = self.to_vec()?;
+        assert_eq!(self.len()?, values.len());
+        Ok(values.into())
+    }
+
+    fn touch(&self) -> Result<()> {
+        self.sender().map(drop)?;
+        self.receiver().map(drop)
+    }
+
+    fn marks(&self) -> Vec<Mark<'_>> {
+        vec![Box::new(|| self.send(T::sample(MARK)))]
+    }
+
+    fn mark_twin(twin: &mut VecDeque<T>) {
+        twin.push_back(T::sample(MARK));
     }
 }
 

@@ -53,6 +53,7 @@ pub use containers::{
     StringReadGuard, StringWriteGuard, VacantEntry, Value, VecDequeIter, VecDequeReadGuard, VecDequeRef,
     VecDequeWriteGuard, VecIter, VecReadGuard, VecRef, VecWriteGuard,
 };
+pub use containers::{ChannelReadGuard, ChannelWriteGuard, Message, Receiver, Reserved, Sender, SharedChannel};
 #[doc(hidden)]
 pub use engine::AllocationProbe;
 pub use engine::{Finding, ObjectInfo, ProcessInfo, ProcessState, Region, RegionOptions, Report, Stats, Transaction};

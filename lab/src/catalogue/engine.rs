@@ -1,9 +1,9 @@
 //! Objects, threads and regions that come and go.
 
-use crate::scenario::{Scenario, scenario, silent};
+use crate::scenario::{Scenario, scenario, silent, steps};
 use crate::temporary;
 use crate::world::{Names, Sample, World, samples};
-use commy::{Result, SharedBox, SharedCounter, SharedHashMap, SharedVec};
+use commy::{Result, SharedBox, SharedChannel, SharedCounter, SharedHashMap, SharedVec};
 use std::collections::BTreeMap;
 
 /// Objects made, removed, renamed.
@@ -29,6 +29,21 @@ pub fn objects() -> Vec<Scenario> {
             names(&[]),
             |all| all.extend([("new".into(), 0)]),
             |_, region| region.create_object::<SharedCounter>("new").map(drop),
+        ),
+        steps::<Names>(
+            "objects: a channel comes and goes",
+            names(&[("old", 2)]),
+            &[
+                |all| all.extend([("new".into(), 0)]),
+                |all| all.extend([("new".into(), 1)]),
+                |all| all.retain(|name, _| name != "new"),
+                |all| all.extend([("after".into(), 0)]),
+            ],
+            |_, region| {
+                SharedChannel::<u64>::create(region, "new", 4)?.send(7)?;
+                region.remove_object("new")?;
+                SharedChannel::<u64>::create(region, "after", 4).map(drop)
+            },
         ),
         scenario::<Names>(
             "objects: create one more than fit into a group",

@@ -2,6 +2,7 @@
 
 mod boxes_and_texts;
 mod canaries;
+mod channels;
 mod conditional;
 mod counters;
 mod deques;
@@ -17,6 +18,7 @@ mod vectors;
 
 pub use boxes_and_texts::{boxes, strings};
 pub use canaries::canaries;
+pub use channels::channels;
 pub use counters::counters;
 pub use deques::deques;
 pub use engine::{objects, regions, threads};
@@ -44,6 +46,7 @@ const GROUPS: &[Group] = &[
     (&["SharedString"], strings),
     (&["SharedHashMap"], maps),
     (&["SharedHashSet"], sets),
+    (&["SharedChannel"], channels),
     (&["SharedCounter", "SharedGauge"], counters),
     (&["SharedBTreeMap", "SharedBTreeSet"], trees),
     (&["transaction"], transactions),

@@ -3,8 +3,8 @@
 mod nested;
 
 use commy::{
-    Plain, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter, SharedGauge, SharedHashMap,
-    SharedHashSet, SharedString, SharedVec, SharedVecDeque,
+    Plain, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedChannel, SharedCounter, SharedGauge,
+    SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque,
 };
 use std::time::Duration;
 
@@ -46,6 +46,10 @@ pub fn fill(region: &Region) -> Result<()> {
     region.object::<SharedHashSet<String>>("set")?.extend((0..40).map(|n| "s".repeat(n)))?;
     region.object::<SharedCounter>("counter")?.add(5)?;
     region.object::<SharedGauge>("gauge")?.add(5)?;
+    let ticks = SharedChannel::<u64>::with_capacity(region, "ticks", 32)?;
+    (0..40).try_for_each(|n| ticks.send(n).and_then(|()| if n > 20 { ticks.recv().map(drop) } else { Ok(()) }))?;
+    let marks: SharedChannel<(Color, bool)> = region.object("marks")?;
+    (0..10).try_for_each(|n| marks.send((Color::Green, n % 2 == 0)))?;
     let tree: SharedBTreeMap<u64, u64> = region.object("tree")?;
     tree.extend((0..400).map(|n| (n * 7 % 400, n)))?;
     (0..50).try_for_each(|n| tree.remove(&(n * 3)).map(drop))?;
@@ -224,6 +228,19 @@ fn sets_and_counters(region: &Region) {
         let _ = (it.get(), it.add(3), it.reset(), it.increment(), it.read().and_then(|guard| guard.get()));
     });
     let _ = region.open_object::<SharedGauge>("gauge").map(|it| (it.get(), it.own(), it.add(3), it.set(1), it.get()));
+    let moment = Duration::from_micros(50);
+    let _ = region.open_object::<SharedChannel<u64>>("ticks").map(|it| {
+        let _ = (it.len(), it.capacity(), it.to_vec(), it.try_send(1), it.try_recv(), it.send_timeout(2, moment));
+        let _ = it.sender().map(|mut end| (end.try_send(3), end.try_reserve().map(|place| place.map(|p| p.commit()))));
+        let _ = it.receiver().map(|mut end| {
+            let _ = (end.peek().map(|message| message.copied()), end.try_recv_ref().map(|message| message.map(|m| *m)));
+            (end.drain(), end.recv_timeout(moment))
+        });
+    });
+    let _ = region.open_object::<SharedChannel<(Color, bool)>>("marks").map(|it| {
+        let _ = (it.len(), it.to_vec(), it.recv_timeout(moment), it.try_send((Color::Red, true)));
+        let _ = it.receiver().map(|mut end| (end.peek().map(|message| message.copied()), end.drain()));
+    });
 }
 
 /// Calls of maps and sets that look first, and those about all entries.
@@ -285,7 +302,7 @@ pub fn finish(region: &Region) {
     );
     for name in [
         "numbers", "texts", "options", "colors", "text", "box", "map", "names", "padded", "renamed", "queue",
-        "waiting", "set", "counter", "gauge", "tree", "sorted", "wide",
+        "waiting", "set", "counter", "gauge", "ticks", "marks", "tree", "sorted", "wide",
     ]
     .into_iter()
     .chain(nested::NAMES)

@@ -2,11 +2,12 @@
 //! atomic change.
 //!
 //! `plain` and `schema`: values that are their bytes. `values`: everything that may stand in a slot, and how it is stored,
-//! lent, copied out and proved. `rows`, `tables`, `trees`, `cells`, `telemetry`: the containers by what their bodies are;
+//! lent, copied out and proved. `rows`, `tables`, `trees`, `cells`, `channels`, `telemetry`: the containers by what their bodies are;
 //! `.._in` functions do the work in a context, `.._guard` is what guards and views can do, the file with the container's name
 //! has its handle. `waiting` and `serialize` are about all of them.
 
 mod cells;
+mod channels;
 pub(crate) mod plain;
 mod rows;
 pub(crate) mod schema;
@@ -20,6 +21,9 @@ mod waiting;
 
 pub use cells::boxed::{BoxReadGuard, BoxWriteGuard, SharedBox};
 pub use cells::string::{SharedString, StringReadGuard, StringWriteGuard};
+pub use channels::channel::{ChannelReadGuard, ChannelWriteGuard, SharedChannel};
+pub use channels::receiver::{Message, Receiver};
+pub use channels::sender::{Reserved, Sender};
 pub use rows::row_guard::Owning;
 pub use rows::vec::SharedVec;
 pub use rows::vec_deque::SharedVecDeque;

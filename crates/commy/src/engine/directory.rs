@@ -4,14 +4,15 @@ use crate::sys::atomic::Ordering;
 use std::sync::Arc;
 
 use super::attachment::Attachment;
+use super::channel;
 use super::object::{Object, Operation, enter, must_be_sound, read_descriptor, retire};
 use crate::crash::crash_point;
 use crate::heap::rounded;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
 use crate::process::Identity;
 use crate::raw::{
-    ContainerKind, Content, Descriptor, Owned, Shape, SlotMut, Table, TableView, TreeLayout, copy_out_content,
-    hash_bytes, same_content,
+    Channel, ContainerKind, Content, Descriptor, Owned, Shape, SlotMut, Table, TableView, TreeLayout, copy_out_content,
+    hash_bytes, messages, same_content,
 };
 use crate::region::layout::*;
 use crate::region::{Space, load_u64};
@@ -258,6 +259,8 @@ pub(super) fn remove(attachment: &Arc<Attachment>, name: &str) -> Result<()> {
             // for its word. Waiting for the directory with it would be a deadlock.
             continue;
         }
+        // Also before the directory: a channel's ends may be in use for long.
+        let closed = channel::close(lane.actor, object.header())?;
         let context = &mut *operation.context;
         context.reserve_log(HEAD_SIZE)?;
         context.lock(directory)?;
@@ -270,7 +273,8 @@ pub(super) fn remove(attachment: &Arc<Attachment>, name: &str) -> Result<()> {
         crash_point!("remove: name gone");
         retire(context, object.header())?;
         crash_point!("remove: retired, not committed");
-        return operation.commit();
+        let closed = closed.map(channel::Closed::keep);
+        return operation.commit().inspect(|()| closed.iter().for_each(Channel::wake_all));
     }
 }
 
@@ -357,6 +361,11 @@ pub(super) fn describe(object: &Object) -> Result<(Descriptor, u64, u64)> {
             if descriptor.shape.kind.is_tree() {
                 let bytes = TreeLayout::of(&descriptor.shape).bytes(leaves, inners);
                 return (descriptor, len, bytes);
+            }
+            if descriptor.shape.kind == ContainerKind::Channel {
+                let len = messages(object.space(), raw);
+                let slots = capacity.saturating_mul(descriptor.shape.slot_size.max(1));
+                return (descriptor, len, slots.saturating_add(CONTROL_SIZE));
             }
             let stride = match descriptor.shape.kind {
                 kind if kind.is_table() => 16 + 16 * descriptor.shape.slot_size,

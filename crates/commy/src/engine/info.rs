@@ -11,6 +11,8 @@ use crate::heap::{block_size, page_kind};
 use crate::journal::{RUN_CLASS, link_offset};
 use crate::lock::OWNER;
 use crate::process::{LaneState, SlotState, is_dead, slot_name};
+use crate::raw::{ContainerKind, role_words};
+use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Result, sys};
 
@@ -23,7 +25,8 @@ pub struct ObjectInfo {
     pub kind: &'static str,
     /// Its type, readable.
     pub schema: String,
-    /// Number of items (bytes, for a string; groups of threads that have counted, for a counter; processes, for a gauge).
+    /// Number of items (bytes, for a string; groups of threads that have counted, for a counter; processes, for a
+    /// gauge; messages that wait, for a channel).
     pub len: u64,
     /// Bytes of its body (without the blocks of strings inside).
     pub bytes: u64,
@@ -139,7 +142,7 @@ pub(super) fn processes(attachment: &Arc<Attachment>) -> Result<Vec<ProcessInfo>
             let held_by = |header: &ObjectHeader| header.word.load(Ordering::Relaxed) & OWNER == lane + 1;
             let waits = space.lane(lane).map_or(0, |lane| lane.waiting_for.peek());
             for (name, object) in &names {
-                if held_by(object.header()) {
+                if held_by(object.header()) || has_role(space, object.header(), lane, index) {
                     info.holds.push(name.clone());
                 }
                 if waits != 0 && space.offset_of(object.header()) == waits {
@@ -150,6 +153,16 @@ pub(super) fn processes(attachment: &Arc<Attachment>) -> Result<Vec<ProcessInfo>
         infos.push(info);
     }
     Ok(infos)
+}
+
+/// Does the thread of this lane keep an end of the channel?
+fn has_role(space: &Space, header: &ObjectHeader, lane: u32, slot: u32) -> bool {
+    let is_channel = header.raw.shape.peek() & 0xff == ContainerKind::Channel as u64;
+    let roles = if is_channel { role_words(space, &header.raw) } else { None };
+    roles.into_iter().flatten().any(|role| {
+        let owner = role.owner.load(Ordering::Relaxed);
+        pack::role_is_kept(owner) && pack::role_lock_id(owner) == lane + 1 && pack::role_slot(owner) == slot
+    })
 }
 
 /// Lanes owned by {slot, incarnation}.

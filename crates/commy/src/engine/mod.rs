@@ -1,6 +1,7 @@
 //! What a process does with a region: attaching, lanes of its threads, objects, transactions, recovery of the dead.
 
 mod attachment;
+mod channel;
 pub(crate) mod check;
 mod directory;
 mod freeze;
@@ -24,5 +25,6 @@ pub use probe::AllocationProbe;
 pub use region::Region;
 pub use transaction::Transaction;
 
+pub(crate) use channel::EndLock;
 pub(crate) use object::Attempt;
 pub use object::{Object, ReadLock, WriteLock};

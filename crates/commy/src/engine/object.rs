@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::attachment::Attachment;
+use super::channel::Closed;
 use super::thread_lane::ThreadLane;
 use super::transaction::Borrow;
 use crate::crash::crash_point;
 use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
 use crate::lock::{self, OWNER, Published, holder, is_stable};
 use crate::process::is_dead;
-use crate::raw::{self, Descriptor};
+use crate::raw::{self, Channel, Descriptor};
 use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Result, sys};
@@ -284,8 +285,10 @@ impl Object {
         if header.owner.load(Ordering::Acquire) != owner {
             return Ok(());
         }
+        let closed = super::channel::close(lane.actor, header)?;
         retire(operation.context, header)?;
-        operation.commit()
+        let closed = closed.map(Closed::keep);
+        operation.commit().inspect(|()| closed.iter().for_each(Channel::wake_all))
     }
 
     /// Makes the anonymous object that `header` has just become.
@@ -365,7 +368,7 @@ fn wait_frozen(attachment: &Attachment, context: &mut Context, header: &ObjectHe
 }
 
 /// Log space that a context has when it begins.
-const RESERVE: u64 = 256;
+pub(super) const RESERVE: u64 = 256;
 
 /// Makes a context active and gives it log space before it has a lock. That moves blocks, so it waits while the heap must
 /// stand still, unless the thread is inside a change already.

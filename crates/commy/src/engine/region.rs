@@ -10,6 +10,8 @@ use super::info::{self, ObjectInfo, ProcessInfo, Stats};
 use super::options::RegionOptions;
 use super::transaction::{self, Transaction};
 use crate::containers::Container;
+use crate::journal::Context;
+use crate::region::layout::RawHeader;
 use crate::{Error, Result};
 
 /// A memory-mapped file full of collections that any process can open.
@@ -19,6 +21,10 @@ use crate::{Error, Result};
 pub struct Region {
     attachment: Arc<Attachment>,
 }
+
+/// What fills a new object, under its word.
+pub(crate) trait Init: Fn(&mut Context, &RawHeader) -> Result<()> + Copy {}
+impl<F: Fn(&mut Context, &RawHeader) -> Result<()> + Copy> Init for F {}
 
 impl std::fmt::Debug for Region {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -116,10 +122,7 @@ impl Region {
     /// # Errors
     /// `AlreadyExists`; otherwise as [`object`](Self::object).
     pub fn create_object<C: Container>(&self, name: &str) -> Result<C> {
-        if !self.attachment.space().writable {
-            return Err(Error::ReadOnly);
-        }
-        self.named(name, Want::New)
+        self.create_object_with(name, C::init)
     }
 
     /// Opens the object `name`.
@@ -131,8 +134,25 @@ impl Region {
     }
 
     fn named<C: Container>(&self, name: &str, want: Want) -> Result<C> {
+        self.named_with(name, want, C::init)
+    }
+
+    /// Opens the object `name`, or creates it as `init` makes it.
+    pub(crate) fn object_with<C: Container>(&self, name: &str, init: impl Init) -> Result<C> {
+        self.named_with(name, Want::Either, init)
+    }
+
+    /// Creates the object `name` as `init` makes it.
+    pub(crate) fn create_object_with<C: Container>(&self, name: &str, init: impl Init) -> Result<C> {
+        if !self.attachment.space().writable {
+            return Err(Error::ReadOnly);
+        }
+        self.named_with(name, Want::New, init)
+    }
+
+    fn named_with<C: Container>(&self, name: &str, want: Want, init: impl Init) -> Result<C> {
         loop {
-            let object = directory::open(&self.attachment, name, want, &C::descriptor(), C::init)?;
+            let object = directory::open(&self.attachment, name, want, &C::descriptor(), init)?;
             match C::validate(&object) {
                 // Removed meanwhile: there may be another one, or none.
                 Err(Error::Removed) => {}
@@ -143,7 +163,12 @@ impl Region {
 
     /// Makes an object without a name.
     pub(crate) fn anonymous<C: Container>(&self) -> Result<C> {
-        Ok(C::from_object(directory::anonymous(&self.attachment, &C::descriptor(), C::init)?))
+        self.anonymous_with(C::init)
+    }
+
+    /// Makes an object without a name as `init` makes it.
+    pub(crate) fn anonymous_with<C: Container>(&self, init: impl Init) -> Result<C> {
+        Ok(C::from_object(directory::anonymous(&self.attachment, &C::descriptor(), init)?))
     }
 
     /// Removes the object `name` and everything in it. Handles that others have say `Removed` from then on.

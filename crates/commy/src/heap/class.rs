@@ -1,6 +1,6 @@
 //! Size classes: multiples of 16 up to 128, then four per doubling up to 32 KiB. Class table number 1 of the header.
 
-use crate::journal::{CELL_CLASS, CELL_LANES, CHUNK_SIZE, OBJECT_CLASS, RUN_CLASS, SPILL_CLASS};
+use crate::journal::{CELL_CLASS, CELL_LANES, CHUNK_SIZE, CONTROL_CLASS, OBJECT_CLASS, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
 
 /// Largest block; what is larger is a page run.
@@ -31,13 +31,14 @@ pub(crate) const fn block_size(class: usize) -> u64 {
         }
         OBJECT_CLASS => OBJECT_SIZE,
         CELL_CLASS => CELL_LANES * 64,
+        CONTROL_CLASS => CONTROL_SIZE,
         _ => 0,
     }
 }
 
 /// Does the memory of a class serve nothing else for ever? Somebody may still look at, or store to, what was freed.
 pub(super) const fn is_type_stable(class: usize) -> bool {
-    class == OBJECT_CLASS || class == CELL_CLASS
+    matches!(class, OBJECT_CLASS | CELL_CLASS | CONTROL_CLASS)
 }
 
 /// The bytes that a request for `size` really gets.

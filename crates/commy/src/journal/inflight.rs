@@ -4,7 +4,7 @@
 use crate::sys::atomic::AtomicU64;
 
 use super::log::{CHUNK_HEAD, CHUNK_SIZE, Chunk, ChunkHead, HEAD_SIZE, Kind, Log};
-use super::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, Phase, SPILL_CLASS};
+use super::{CELL_CLASS, CELL_LINK_AT, CONTROL_CLASS, OBJECT_CLASS, Phase, SPILL_CLASS};
 use crate::crash::crash_point;
 use crate::process::Actor;
 use crate::region::Space;
@@ -42,12 +42,13 @@ fn decode(word: u64) -> Option<(Step, usize, usize, u64)> {
 }
 
 /// Where a free block of a class keeps its link: object headers must keep their lock part, segments of counters their
-/// cells.
+/// cells, channels their roles.
 #[inline(always)]
 pub(crate) fn link_offset(class: usize) -> u64 {
     match class {
         OBJECT_CLASS => OBJECT_LINK_AT,
         CELL_CLASS => CELL_LINK_AT,
+        CONTROL_CLASS => CONTROL_LINK_AT,
         _ => 0,
     }
 }

@@ -27,5 +27,7 @@ pub(crate) const CELL_CLASS: usize = 41;
 pub(crate) const CELL_LANES: u64 = 16;
 /// Where a free segment keeps its link: beside the words that a late count may still be stored to.
 pub(crate) const CELL_LINK_AT: u64 = 16;
+/// Class of the words of channels that move, whose memory is type-stable, too.
+pub(crate) const CONTROL_CLASS: usize = 42;
 /// The "class" of page runs: a lane's list of runs on their way between contexts and the supply.
 pub(crate) const RUN_CLASS: usize = 47;

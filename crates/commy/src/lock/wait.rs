@@ -8,6 +8,7 @@ use super::deadlock;
 use super::pauses::Pauses;
 use super::word::{ONE_READER, OWNER, READERS, RESERVED, WAITERS, holder, lock_class};
 use crate::process::{Actor, LaneState, is_dead};
+use crate::region::Space;
 use crate::region::layout::*;
 use crate::sys::Instant;
 use crate::{Error, sys};
@@ -81,7 +82,7 @@ impl Waiting {
         self.reader || self.elapsed() >= AGED
     }
 
-    fn elapsed(&mut self) -> Duration {
+    pub(super) fn elapsed(&mut self) -> Duration {
         self.started.get_or_insert_with(Instant::now).elapsed()
     }
 
@@ -89,37 +90,31 @@ impl Waiting {
     /// last look, nor if somebody else has just looked: a crowd of waiters must not take the processor from the one
     /// whom it waits for.
     pub(super) fn time_to_probe(&mut self, actor: &Actor, lane: u32) -> bool {
-        let pause = self.pause();
-        let due = match self.probed {
-            Some(last) => last.elapsed() >= pause,
-            None => self.elapsed() >= pause,
-        };
-        if !due {
-            return false;
-        }
-        self.probed = Some(Instant::now());
+        let Some(pause) = self.is_due() else { return false };
         // A lane that is not there is damage, which the probe names.
         let Some(words) = actor.space.lane(lane) else { return true };
         let seen = (lane, words.stamp_counter.load(Ordering::Relaxed));
         if self.seen.replace(seen).is_some_and(|last| last != seen) {
             return false;
         }
-        let slot = pack::owner_slot(words.owner.load(Ordering::Relaxed));
-        if slot >= actor.space.geometry.slot_count {
-            return true;
-        }
-        // Of this run of the machine or not, a time that is not just past counts for nothing.
-        let (probed, now) = (&actor.space.slot(slot).probed_ns, sys::monotonic_ns());
-        let just =
-            now.checked_sub(probed.load(Ordering::Relaxed)).is_some_and(|ago| u128::from(ago) < pause.as_nanos());
-        if !just {
-            probed.store(now, Ordering::Relaxed);
-        }
-        !just
+        nobody_has_just_probed(actor.space, pack::owner_slot(words.owner.load(Ordering::Relaxed)), pause)
+    }
+
+    /// Is it time to look whether somebody lives, by this waiter's clock? The pause since the last look.
+    pub(super) fn is_due(&mut self) -> Option<Duration> {
+        let pause = self.pause();
+        let due = match self.probed {
+            Some(last) => last.elapsed() >= pause,
+            None => self.elapsed() >= pause,
+        };
+        due.then(|| {
+            self.probed = Some(Instant::now());
+            pause
+        })
     }
 
     /// The time between two looks at the owner's life.
-    fn pause(&mut self) -> Duration {
+    pub(super) fn pause(&mut self) -> Duration {
         let waited = self.elapsed();
         match self.probed {
             None => PROBE_FIRST,
@@ -167,6 +162,20 @@ impl Waiting {
         sys::futex_wait(word, seen, class, Some(self.pause().min(actor.me.timeout - waited)));
         Ok(())
     }
+}
+
+/// Has nobody looked for `pause` whether the process of this slot lives? Says that somebody does now.
+pub(super) fn nobody_has_just_probed(space: &Space, slot: u32, pause: Duration) -> bool {
+    if slot >= space.geometry.slot_count {
+        return true;
+    }
+    // Of this run of the machine or not, a time that is not just past counts for nothing.
+    let (probed, now) = (&space.slot(slot).probed_ns, sys::monotonic_ns());
+    let just = now.checked_sub(probed.load(Ordering::Relaxed)).is_some_and(|ago| u128::from(ago) < pause.as_nanos());
+    if !just {
+        probed.store(now, Ordering::Relaxed);
+    }
+    !just
 }
 
 /// Takes the word, sleeping as long as it must. `offset` is where waiters are said to wait (the word's structure).

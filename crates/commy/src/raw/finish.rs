@@ -2,6 +2,7 @@
 //! records are popped from the top. Never waits, never fails for lack of room; whoever owns the lane may do it.
 
 use super::bytes::Content;
+use super::channel::release_control;
 use super::counter::release_segments;
 use super::deque::whole_run;
 use super::owned::{self, Field};
@@ -28,6 +29,9 @@ pub(crate) fn detach(context: &mut Context, raw: &RawHeader, owned: &[u32]) -> R
     context.save_header(raw, live_of(raw, &shape))?;
     if shape.kind == ContainerKind::Counter {
         release_segments(context, raw)?;
+    }
+    if shape.kind == ContainerKind::Channel {
+        release_control(context, raw)?;
     }
     release_container(context, raw, owned)?;
     crash_point!("detach: recorded, header not changed");

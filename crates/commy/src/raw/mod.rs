@@ -5,6 +5,7 @@
 
 mod arrange;
 mod bytes;
+mod channel;
 mod counter;
 mod deque;
 mod descriptor;
@@ -21,6 +22,7 @@ mod vector;
 mod view_cache;
 
 pub(crate) use bytes::{Content, copy_out_content, room_ahead, same_content};
+pub(crate) use channel::{Channel, ChannelView, End, Side, found_channel, messages, role_words};
 pub(crate) use counter::Counter;
 pub(crate) use deque::{Deque, place_in_deque};
 pub(crate) use descriptor::read_descriptor;

@@ -15,6 +15,7 @@ pub(crate) enum ContainerKind {
     HashSet = 6,
     Counter = 9,
     Gauge = 10,
+    Channel = 11,
     BTreeMap = 7,
     BTreeSet = 8,
 }
@@ -31,6 +32,7 @@ impl ContainerKind {
             6 => ContainerKind::HashSet,
             9 => ContainerKind::Counter,
             10 => ContainerKind::Gauge,
+            11 => ContainerKind::Channel,
             7 => ContainerKind::BTreeMap,
             8 => ContainerKind::BTreeSet,
             _ => return None,
@@ -48,6 +50,7 @@ impl ContainerKind {
             ContainerKind::HashSet => "SharedHashSet",
             ContainerKind::Counter => "SharedCounter",
             ContainerKind::Gauge => "SharedGauge",
+            ContainerKind::Channel => "SharedChannel",
             ContainerKind::BTreeMap => "SharedBTreeMap",
             ContainerKind::BTreeSet => "SharedBTreeSet",
         }
@@ -61,9 +64,8 @@ impl ContainerKind {
 
     /// Can it stand in a slot of another one?
     pub(crate) fn can_nest(self) -> bool {
-        let root_only =
-            [ContainerKind::Box, ContainerKind::String, ContainerKind::Counter, ContainerKind::Gauge].contains(&self);
-        !root_only
+        use ContainerKind::{Box, Channel, Counter, Gauge, String};
+        !matches!(self, Box | String | Counter | Gauge | Channel)
     }
 
     /// Is it a tree?

@@ -258,6 +258,53 @@ impl RawHeader {
     }
 }
 
+/// Who may act at one end of a channel, whoever has the object's word.
+#[repr(C)]
+pub(crate) struct RoleWords {
+    /// {incarnation:31 | kept:1 | slot:16 | lane + 1:16}; 0 = nobody.
+    pub(crate) owner: AtomicU64,
+    /// Not 0: somebody sleeps until the role is free.
+    pub(crate) wanted: AtomicU32,
+    /// Counts the wakes of those who want the role; their futex.
+    pub(crate) turn: AtomicU32,
+}
+
+/// One end of a channel; all words of a line are stored to by the role's owner, but for those that waiters set.
+#[repr(C)]
+pub(crate) struct ChannelEnd {
+    /// Messages that have gone through this end, modulo 2^32; the futex of those at the other end.
+    pub(crate) count: AtomicU32,
+    /// How long it is worth while to look around here before a sleep, in processor hints.
+    pub(crate) hints: AtomicU32,
+    /// {flags:32 | count:32}: whether somebody at the other end sleeps until `count` is another one (`raw/channel.rs`).
+    pub(crate) awaited: AtomicU64,
+    pub(crate) role: RoleWords,
+    /// How often this end has had a slot at once since it last slept.
+    pub(crate) streak: AtomicU32,
+    /// Sleeps without a look around before them.
+    pub(crate) misses: AtomicU32,
+    /// One more than the number of the processor on which it last had to wait; 0: it never had.
+    pub(crate) processor: AtomicU32,
+    reserved: AtomicU32,
+    reserved2: [AtomicU64; 2],
+}
+
+/// The words of a channel that move: each end on a line of its own, and not on neighbours, which are fetched in pairs.
+/// The memory is type-stable: a handle of a removed channel may still try for a role.
+#[repr(C, align(256))]
+pub(crate) struct ChannelControl {
+    pub(crate) sender: ChannelEnd,
+    /// Next free block, only while this one is free.
+    link: AtomicU64,
+    /// Who wants both roles to remove the channel, as a role's owner; 0 = nobody.
+    pub(crate) closing: AtomicU64,
+    reserved: [AtomicU64; 6],
+    pub(crate) receiver: ChannelEnd,
+    reserved2: [AtomicU64; 8],
+}
+pub(crate) const CONTROL_SIZE: u64 = 256;
+pub(crate) const CONTROL_LINK_AT: u64 = 64;
+
 /// One page of the heap.
 #[repr(C)]
 pub(crate) struct PageEntry {
@@ -305,6 +352,10 @@ const _: () = {
     assert!(std::mem::offset_of!(ObjectHeader, link) == OBJECT_LINK_AT as usize);
     assert!(std::mem::offset_of!(ObjectHeader, owner) == OBJECT_LOCK_PART as usize);
     assert!(size_of::<RawHeader>() == RAW_SIZE as usize);
+    assert!(size_of::<ChannelEnd>() == 64);
+    assert!(size_of::<ChannelControl>() == CONTROL_SIZE as usize);
+    assert!(std::mem::offset_of!(ChannelControl, link) == CONTROL_LINK_AT as usize);
+    assert!(std::mem::offset_of!(ChannelControl, receiver) == 128);
     assert!(size_of::<PageEntry>() == 16);
     assert!(size_of::<Arena>() == 512);
     assert!(size_of::<Supply>() <= PAGE as usize);
@@ -366,6 +417,32 @@ pub(crate) mod pack {
     #[inline(always)]
     pub(crate) fn owner_incarnation(word: u64) -> u64 {
         word >> 24
+    }
+    /// {incarnation:31 | kept:1 | slot:16 | lane + 1:16}
+    #[inline(always)]
+    pub(crate) fn role(lane: u32, slot: u32, incarnation: u64, kept: bool) -> u64 {
+        ((incarnation & ROLE_INCARNATION) << 33)
+            | (kept as u64) << 32
+            | (slot as u64 & 0xffff) << 16
+            | (lane as u64 + 1)
+    }
+    /// As much of an incarnation as a role's word has room for.
+    pub(crate) const ROLE_INCARNATION: u64 = (1 << 31) - 1;
+    #[inline(always)]
+    pub(crate) fn role_lock_id(word: u64) -> u32 {
+        word as u32 & 0xffff
+    }
+    #[inline(always)]
+    pub(crate) fn role_slot(word: u64) -> u32 {
+        (word >> 16) as u32 & 0xffff
+    }
+    #[inline(always)]
+    pub(crate) fn role_is_kept(word: u64) -> bool {
+        word >> 32 & 1 != 0
+    }
+    #[inline(always)]
+    pub(crate) fn role_incarnation(word: u64) -> u64 {
+        word >> 33
     }
     /// {value:32 | flags:8 | arena:8 | class:8 | kind:8}
     #[inline(always)]

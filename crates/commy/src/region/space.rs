@@ -25,6 +25,8 @@ unsafe impl Persisted for ObjectHeader {}
 // SAFETY: as above.
 unsafe impl Persisted for RawHeader {}
 // SAFETY: as above.
+unsafe impl Persisted for ChannelControl {}
+// SAFETY: as above.
 unsafe impl Persisted for AtomicU64 {}
 // SAFETY: as above.
 unsafe impl Persisted for crate::sys::atomic::AtomicU32 {}

@@ -61,6 +61,11 @@ fn counters_and_gauges_survive_a_kill_at_every_point() {
 }
 
 #[test]
+fn channels_survive_a_kill_at_every_point() {
+    kill_all(&catalogue::channels());
+}
+
+#[test]
 fn trees_survive_a_kill_at_every_point() {
     kill_all(&catalogue::trees());
 }

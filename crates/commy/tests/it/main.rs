@@ -1,5 +1,6 @@
 //! The promises of the library, one module for each.
 
+mod channels;
 mod closures;
 mod counters;
 mod damaged;

@@ -282,7 +282,7 @@ fn a_wait_ends_in_time() {
 
 /// The processor time that this thread has had.
 #[cfg(target_os = "linux")]
-fn used_time() -> Duration {
+pub fn used_time() -> Duration {
     // SAFETY: the clock's value is written to a variable of its type.
     unsafe {
         let mut time = std::mem::zeroed::<libc::timespec>();
@@ -293,7 +293,7 @@ fn used_time() -> Duration {
 
 /// The processor time that this thread has had.
 #[cfg(windows)]
-fn used_time() -> Duration {
+pub fn used_time() -> Duration {
     use windows_sys::Win32::Foundation::FILETIME;
     use windows_sys::Win32::System::Threading::{GetCurrentThread, GetThreadTimes};
     let [mut start, mut end, mut kernel, mut user] = [FILETIME::default(); 4];

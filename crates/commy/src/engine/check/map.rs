@@ -4,7 +4,7 @@
 //! Invariant C1: a block changes from `Nobody` to another use once, and only by `claim`; so whoever follows links and
 //! claims what he meets ends, whatever the links say.
 
-use crate::journal::{CELL_CLASS, OBJECT_CLASS, RUN_CLASS};
+use crate::journal::{CELL_CLASS, CONTROL_CLASS, OBJECT_CLASS, RUN_CLASS};
 use crate::region::layout::{BIN_COUNT, OBJECT_SIZE, PAGE};
 
 /// What a block was found as.
@@ -189,11 +189,15 @@ const SIZES: [u64; 40] = {
 /// A counter's segment: 16 cells, each a cache line.
 const SEGMENT_SIZE: u64 = 1024;
 
+/// The words of a channel that move: two ends of two cache lines each.
+const CHANNEL_SIZE: u64 = 256;
+
 /// Bytes of a block of `class`; 0 if there are none.
 pub(super) fn size_of_class(class: usize) -> u64 {
     match class {
         OBJECT_CLASS => OBJECT_SIZE,
         CELL_CLASS => SEGMENT_SIZE,
+        CONTROL_CLASS => CHANNEL_SIZE,
         _ => SIZES.get(class).copied().unwrap_or(0),
     }
 }

@@ -22,7 +22,7 @@ use crate::sys::atomic::AtomicU64;
 use std::fmt::Arguments;
 use std::time::{Duration, Instant};
 
-use crate::journal::{CELL_CLASS, CELL_LINK_AT, OBJECT_CLASS, RUN_CLASS};
+use crate::journal::{CELL_CLASS, CELL_LINK_AT, CONTROL_CLASS, OBJECT_CLASS, RUN_CLASS};
 use crate::region::layout::*;
 use crate::region::{Geometry, Space};
 use map::{Map, Use};
@@ -193,6 +193,7 @@ impl<'a> Checker<'a> {
         let within = match class {
             OBJECT_CLASS => OBJECT_LINK_AT,
             CELL_CLASS => CELL_LINK_AT,
+            CONTROL_CLASS => CONTROL_LINK_AT,
             _ => 0,
         };
         self.space.get::<AtomicU64>(block + within).map_or(0, Word::peek)

@@ -6,13 +6,14 @@ use std::rc::Rc;
 use super::Checker;
 use super::map::{Content, Use, size_of_class};
 use super::owned::{self, Owns};
-use crate::journal::{CELL_CLASS, OBJECT_CLASS};
+use crate::journal::{CELL_CLASS, CONTROL_CLASS, OBJECT_CLASS};
 use crate::lock::OWNER;
 use crate::raw::ContainerKind;
 use crate::region::layout::*;
 
 const DEQUE: u64 = ContainerKind::VecDeque as u64;
 const COUNTER: u64 = ContainerKind::Counter as u64;
+const CHANNEL: u64 = ContainerKind::Channel as u64;
 /// Lanes whose cells lie in one segment of a counter.
 const SEGMENT_LANES: u64 = 16;
 /// Flag of a shape: the key of a table is a text.
@@ -115,6 +116,7 @@ impl<'a> Checker<'a> {
             kind if is_tree(kind) => self.tree(object),
             DEQUE => self.ring(object),
             COUNTER => self.counter(object),
+            CHANNEL => self.channel(object),
             _ => self.array(object),
         }
     }
@@ -261,6 +263,41 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A channel: a ring, and the words of its ends. It may be in use: nobody at an end has the object's word.
+    fn channel(&mut self, object: &Object) {
+        let (at, capacity) = (object.at, object.capacity);
+        let size = Some(capacity).filter(|slots| slots.is_power_of_two() && *slots <= 1 << 30);
+        let size = size.and_then(|slots| slots.checked_mul(object.slot_size.max(1)));
+        if capacity == 0 || object.len != 0 {
+            let detail = format_args!("object {at}: {capacity} slots, length {}", object.len);
+            self.add(at + OBJECT_RAW_AT, "a channel has no ring", detail);
+        }
+        self.content(object, size);
+        let control = object.aux0;
+        if self.claim(control, CONTROL_CLASS, Use::Reachable, format_args!("ends of object {at}")).is_none() {
+            return;
+        }
+        let Ok(words) = self.space.get::<ChannelControl>(control) else { return };
+        let waiting = || {
+            // One may move between the two looks.
+            let taken = words.receiver.count.peek();
+            (words.sender.count.peek().wrapping_sub(taken), words.receiver.count.peek() == taken)
+        };
+        if !self.calms(|| matches!(waiting(), (count, true) if u64::from(count) <= capacity)) && waiting().1 {
+            let detail = format_args!("object {at}: {} of {capacity}", waiting().0);
+            self.add(control, "a channel holds more messages than it has slots", detail);
+        }
+        let lanes = self.space.words().lanes_high.peek().max(1);
+        for owner in [&words.sender.role.owner, &words.receiver.role.owner, &words.closing] {
+            let (owner, place) = (owner.peek(), self.space.offset_of(owner));
+            let (lane, slot) = (u64::from(pack::role_lock_id(owner)), pack::role_slot(owner));
+            let exists = (1..=lanes).contains(&lane) && slot < self.space.geometry.slot_count;
+            if owner != 0 && !exists {
+                self.add(place, "a role names nobody", format_args!("object {at}: {owner:#x}"));
+            }
+        }
+    }
+
     /// What a string holds; `None` if it cannot be read.
     pub(super) fn text<'s>(&self, slot: &'s [u8]) -> Option<&'s [u8]>
     where
@@ -302,6 +339,7 @@ pub(super) fn has_possible_shape(shape: u64, owns: &[Owns]) -> bool {
         // A contribution is {process, value}, a segment of a counter one offset.
         (GAUGE, 0) => key_size == 0 && slot_size == 16 && owns.is_empty(),
         (COUNTER, 0) => key_size == 0 && slot_size == 8 && owns.is_empty(),
+        (CHANNEL, 0) => key_size == 0 && owns.is_empty(),
         (STRING, 0) => key_size == 0 && slot_size == 1,
         _ => false,
     }

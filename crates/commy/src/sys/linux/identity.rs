@@ -32,6 +32,12 @@ pub(crate) fn current_thread_id() -> u32 {
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
+/// The number of the processor that this thread runs on, perhaps no longer.
+pub(crate) fn current_processor() -> u32 {
+    // SAFETY: takes nothing.
+    unsafe { libc::sched_getcpu() as u32 }
+}
+
 /// Whether this process has no thread of this number any more. A later thread may have it again: then the answer is no.
 pub(crate) fn thread_is_gone(thread_id: u32) -> bool {
     // SAFETY: takes no pointers; signal 0 only asks.

@@ -52,7 +52,7 @@ pub(crate) use file::File;
 pub(crate) use file_system::volatile_directory;
 pub(crate) use fork::{fork_epoch, install_fork_hooks};
 pub(crate) use futex::{futex_wait, futex_wake};
-pub(crate) use identity::{current_thread_id, process_name, thread_is_gone};
+pub(crate) use identity::{current_processor, current_thread_id, process_name, thread_is_gone};
 pub(crate) use mapping::Mapping;
 pub(crate) use probe::all_tasks_exiting;
 /// Mappings and open descriptors of others keep the file; its name is gone at once.

@@ -6,9 +6,9 @@ use std::os::windows::io::{AsRawHandle, OwnedHandle};
 
 use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, FILETIME, HANDLE, WAIT_OBJECT_0};
 use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, GetCurrentThreadId, GetProcessIdOfThread, GetProcessTimes, OpenProcess, OpenThread,
-    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, THREAD_QUERY_LIMITED_INFORMATION, THREAD_SYNCHRONIZE,
-    WaitForSingleObject,
+    GetCurrentProcess, GetCurrentProcessorNumber, GetCurrentThreadId, GetProcessIdOfThread, GetProcessTimes,
+    OpenProcess, OpenThread, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, THREAD_QUERY_LIMITED_INFORMATION,
+    THREAD_SYNCHRONIZE, WaitForSingleObject,
 };
 
 use super::super::common::{ProcessIdentity, cut_name};
@@ -24,6 +24,12 @@ impl ProcessIdentity {
         let start_time = created_at(unsafe { GetCurrentProcess() }).unwrap_or(0);
         ProcessIdentity { pid: std::process::id(), start_time, pid_namespace: NAMESPACE }
     }
+}
+
+/// The number of the processor that this thread runs on, perhaps no longer.
+pub(crate) fn current_processor() -> u32 {
+    // SAFETY: takes nothing.
+    unsafe { GetCurrentProcessorNumber() }
 }
 
 /// Whether `identity` was found to be a process that executes no further instruction. `false` means "not known": a

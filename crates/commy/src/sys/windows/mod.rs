@@ -46,7 +46,7 @@ pub(crate) use clock::{monotonic_ns, random_u64};
 pub(crate) use file::File;
 pub(crate) use file_system::volatile_directory;
 pub(crate) use futex::{futex_wait, futex_wake};
-pub(crate) use identity::{all_tasks_exiting, current_thread_id, process_name, thread_is_gone};
+pub(crate) use identity::{all_tasks_exiting, current_processor, current_thread_id, process_name, thread_is_gone};
 pub(crate) use mapping::Mapping;
 pub(crate) use remove::{Leaver, remove_file};
 #[cfg(feature = "crash-points")]

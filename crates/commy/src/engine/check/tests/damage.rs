@@ -55,6 +55,11 @@ impl World {
         self.word(header.descriptor.peek() + 8).put(shape);
     }
 
+    /// The words of the channel's ends.
+    fn ends(&self) -> &ChannelControl {
+        self.space.get(self.raw(8).aux0.peek()).unwrap()
+    }
+
     /// Offset of the tree's root, and of its first leaf.
     fn tree_nodes(&self) -> (u64, u64) {
         let root = self.raw(7).data.peek();
@@ -211,6 +216,13 @@ const OBJECTS: &[Damage] = &[
         let [first, second] = [0, 2].map(|number| w.word(w.raw(6).data.peek() + number * 8));
         first.put(second.peek());
     }),
+    ("a channel has no ring", |w| w.raw(8).len.put(1)),
+    ("a capacity is impossible", |w| w.raw(8).capacity.put(96)),
+    ("a channel holds more messages than it has slots", |w| w.ends().receiver.count.put(0)),
+    ("a role names nobody", |w| w.ends().sender.role.owner.put(u64::MAX)),
+    ("a role names nobody", |w| w.ends().receiver.role.owner.put(1 << 16)),
+    ("a role names nobody", |w| w.ends().closing.put(700)),
+    ("a block is of another class than its place", |w| w.raw(8).aux0.put(w.root().descriptor.peek())),
     ("a text is no UTF-8", |w| w.poke_byte(w.raw(3).data.peek() + 3, 0xff)),
     ("a text is no UTF-8", |w| add(&w.raw(3).len, u64::MAX)),
     ("a string is malformed", |w| w.poke_byte(w.string(1) + 15, 0x40)),

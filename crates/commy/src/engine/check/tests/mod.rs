@@ -11,7 +11,7 @@ use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS};
 use crate::process::{Actor, Identity, claim_lane};
 use crate::raw::{
     BLOCKS_ROOM, ContainerKind, Counter, Deque, Descriptor, Owned, Search, Shape, SlotMut, Table, Tree, TreeLayout,
-    Vector, detach, finish, hash_bytes, release_blocks,
+    Vector, detach, finish, found_channel, hash_bytes, release_blocks,
 };
 use crate::region::layout::*;
 use crate::region::{CreateOptions, Space, create_unnamed};
@@ -29,6 +29,7 @@ const MAP: Shape = Shape { kind: ContainerKind::HashMap, text_key: false, key_si
 const RING: Shape = Shape { kind: ContainerKind::VecDeque, slot_size: 16, ..VEC };
 const COUNTER: Shape = Shape { kind: ContainerKind::Counter, ..VEC };
 const TREE: Shape = Shape { kind: ContainerKind::BTreeMap, ..MAP };
+const CHANNEL: Shape = Shape { kind: ContainerKind::Channel, ..VEC };
 const DIRECTORY: Shape = Shape { kind: ContainerKind::HashMap, text_key: true, key_size: 16, slot_size: 24 };
 
 /// A region and the lanes that work on it.
@@ -36,7 +37,7 @@ struct World {
     space: Space,
     lanes: [u32; 2],
     /// vector of u64, vector of strings, box, text; anonymous: map from u64 to strings, queue of strings, counter, tree from
-    /// u64 to strings
+    /// u64 to strings, channel
     objects: Vec<u64>,
 }
 
@@ -53,14 +54,14 @@ impl World {
         World { space, lanes: [0, 1], objects: Vec::new() }
     }
 
-    /// A region with a directory and eight objects, in which blocks and runs of many sizes came and went.
+    /// A region with a directory and nine objects, in which blocks and runs of many sizes came and went.
     fn full() -> World {
         let mut world = World::empty();
         world.lanes = [0, 1].map(|_| claim_lane(&world.space, ME, 1).unwrap());
         let root = world.act(0, |context| world.create(context, DIRECTORY, &[0], 0));
         assert_eq!(root, world.space.geometry.root_header);
         let shapes = [(VEC, vec![]), (STRINGS, vec![8]), (BOX, vec![24, 8]), (TEXT, vec![]), (MAP, vec![8])];
-        let shapes = shapes.into_iter().chain([(RING, vec![0]), (COUNTER, vec![]), (TREE, vec![8])]);
+        let shapes = shapes.into_iter().chain([(RING, vec![0]), (COUNTER, vec![]), (TREE, vec![8]), (CHANNEL, vec![])]);
         for (number, (shape, owned)) in shapes.enumerate() {
             let is_named = number < 4;
             let owner = if is_named { 0 } else { SOMEBODY };
@@ -74,7 +75,9 @@ impl World {
             });
             world.objects.push(at);
         }
-        let [numbers, strings, cell, text, map, ring, counter, tree] = world.objects[..] else { unreachable!() };
+        let [numbers, strings, cell, text, map, ring, counter, tree, channel] = world.objects[..] else {
+            unreachable!()
+        };
         world.act(3, |context| {
             (0..200).for_each(|number| world.push(context, numbers, |slot, _| slot.put_word(number)));
             for len in [0, 7, 15, 16, 100, 3000, 20_000, 40_000] {
@@ -97,6 +100,7 @@ impl World {
             let counter = Counter::new(&world.space, &world.header(counter).raw);
             counter.found(context).unwrap();
             [0, 40].iter().for_each(|lane| counter.make_segment(context, *lane).unwrap());
+            found_channel(context, &world.header(channel).raw, 8, 100).unwrap();
         });
         world.act(0, |context| (0..200).for_each(|key| world.insert_in_tree(context, tree, key, &[b't'; 25])));
         // Room is left everywhere: in lists, spans, free runs.
@@ -338,8 +342,8 @@ fn a_region_with_everything_is_clean() {
     let world = World::full();
     world.assert_clean();
     let report = check(&world.space);
-    assert_eq!(report.objects, 8);
-    assert!(report.cached_bytes > 0 && report.free_bytes > 0 && report.to_string().starts_with("clean: 8 objects, "));
+    assert_eq!(report.objects, 9);
+    assert!(report.cached_bytes > 0 && report.free_bytes > 0 && report.to_string().starts_with("clean: 9 objects, "));
     for (object, owned) in world.objects.iter().zip([&[][..], &[8], &[8, 24], &[], &[8], &[0]]) {
         world.act(2, |context| world.empty_out(context, *object, owned));
         world.assert_clean();

@@ -37,7 +37,7 @@ impl Random {
 fn random_work_keeps_a_region_clean() {
     let mut random = Random::new();
     let world = World::full();
-    let [numbers, strings, _, _, map, ring, _, _] = world.objects[..] else { unreachable!() };
+    let [numbers, strings, _, _, map, ring, _, ..] = world.objects[..] else { unreachable!() };
     let mut twin: BTreeMap<u64, u64> = (0..10).chain(25..40).map(|key| (key, 30)).collect();
     for round in 0..600 {
         let (lane, index, commit) = (random.below(2) as usize, random.below(4) as usize, random.below(3) != 0);
