@@ -68,8 +68,9 @@ pub(crate) fn open_existing(path: &Path, writable: bool) -> Result<Space> {
     check_file_system(&file, path, false)?;
     let mut end = [0; 8];
     file.read_at(&mut end, HEADER_WORDS_AT).map_err(io)?;
-    // Where mapping makes a file longer, what somebody has cut off would be zeros afterwards.
-    if metadata.len < u64::from_le_bytes(end) {
+    // Where mapping makes a file longer, what somebody has cut off would be zeros afterwards. The length is asked for after
+    // the end was read: who grows the region makes the file longer first.
+    if file.metadata().map_err(io)?.len < u64::from_le_bytes(end) {
         return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
     }
     let mapping = Mapping::new(&file, geometry.end(), writable).map_err(io)?;

@@ -105,6 +105,30 @@ fn an_opener_never_joins_a_file_that_has_lost_its_name() {
 }
 
 #[test]
+fn openers_of_a_region_that_grows_find_no_damage() {
+    let temporary = Temporary::new();
+    for round in 0..8 {
+        let path = temporary.file(&format!("region {round}"));
+        let region = quiet().capacity(128 << 20).create(&path).unwrap();
+        let texts: SharedVec<String> = region.object("texts").unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for read_only in [true, true, false] {
+                let (path, stop) = (&path, &stop);
+                scope.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        drop(quiet().own_attachment().read_only(read_only).open(path).unwrap());
+                    }
+                });
+            }
+            let _stop = StopOnDrop(&stop);
+            let text = "x".repeat(100_000);
+            while texts.push(&*text).is_ok() {}
+        });
+    }
+}
+
+#[test]
 fn two_attachments_of_one_process_exclude_each_other() {
     let temporary = Temporary::new();
     let region = quiet().create(temporary.region()).unwrap();
