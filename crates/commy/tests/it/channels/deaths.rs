@@ -188,7 +188,11 @@ fn a_remover_who_is_killed_has_removed_the_channel_or_not() {
             full.send(1).expect("room");
             point
         });
+        let was_there = numbers.len().is_ok();
         is_clean(&region);
+        // Whoever was told that it is there was told the truth.
+        assert_eq!(region.open_object::<Numbers>("numbers").is_ok(), was_there, "after {point:?}");
+        assert_eq!(numbers.try_send(5).is_ok(), was_there, "after {point:?}");
         region.remove_object("other").expect("a channel");
         let _ = region.remove_object("numbers");
         if point.is_none() {

@@ -5,7 +5,7 @@ use crate::refused;
 use crate::seeded;
 use crate::support::child;
 use crate::support::temporary::{QUICK, Temporary, TemporaryRegion, open_to_read, quiet};
-use commy::{Error, Plain, Region, SharedChannel, SharedVec};
+use commy::{Error, Plain, Region, SharedChannel, SharedVec, crash};
 use commy_lab::files::write_all_at;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -306,6 +306,36 @@ fn an_end_in_use_keeps_the_channel_from_being_removed() {
     drop(reading);
     hasty.remove_object("numbers").unwrap();
     refused!(channel.recv(), Error::Removed);
+    is_clean(&region);
+}
+
+/// It may find after it has both ends that it cannot go on.
+#[test]
+fn a_remover_without_memory_lets_both_ends_go() {
+    let (_temporary, region) = region();
+    let channel = numbers(&region);
+    for nth in 1.. {
+        crash::refuse_memory(nth);
+        let removed = region.remove_object("numbers");
+        let was_refused = crash::memory_was_refused();
+        if !was_refused {
+            removed.unwrap();
+            assert!(nth > 1, "it asked for none");
+            break;
+        }
+        if removed.is_ok() {
+            break;
+        }
+        refused!(removed, Error::OutOfSpace { .. });
+        std::thread::scope(|scope| {
+            scope.spawn(|| channel.send_timeout(nth, LONG).unwrap()).join().unwrap();
+            assert_eq!(scope.spawn(|| channel.recv().unwrap()).join().unwrap(), nth);
+            // A guard of it has nobody to step aside for.
+            let mut kept = channel.receiver().unwrap();
+            assert_eq!(kept.recv_timeout(Duration::from_millis(1)).unwrap(), None);
+        });
+    }
+    refused!(channel.send(1), Error::Removed);
     is_clean(&region);
 }
 
