@@ -9,9 +9,8 @@ use std::time::Duration;
 /// How long locks are waited for in tests: a wait as long as this is a hang.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longer than any recovery should take on a busy machine (where processes are slow, as under Wine, too); shorter than the
-/// time-out.
-pub const QUICK: Duration = Duration::from_secs(if cfg!(windows) { 4 } else { 2 });
+/// Longer than any recovery should take on a busy machine; far shorter than the time-out.
+pub const QUICK: Duration = Duration::from_secs(2);
 
 /// A directory of its own on tmpfs; removed with everything in it when dropped.
 pub struct Temporary {

@@ -2,9 +2,9 @@
 //! atomic change.
 //!
 //! `plain` and `schema`: values that are their bytes. `values`: everything that may stand in a slot, and how it is stored,
-//! lent, copied out and proved. `rows`, `tables`, `trees`, `cells`, `channels`, `telemetry`: the containers by what their bodies are;
-//! `.._in` functions do the work in a context, `.._guard` is what guards and views can do, the file with the container's name
-//! has its handle. `waiting` and `serialize` are about all of them.
+//! lent, copied out and proved. `rows`, `tables`, `trees`, `cells`, `channels`, `telemetry`: the containers by what their
+//! bodies are; `.._in` functions do the work in a context, `.._guard` is what guards and views can do, the file with the
+//! container's name has its handle. `waiting` and `serialize` are about all of them.
 
 mod cells;
 mod channels;

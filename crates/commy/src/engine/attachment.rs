@@ -81,7 +81,8 @@ impl Attachment {
     /// end of the process gives everything back.
     pub(super) fn process_is_ending(&self) -> bool {
         let background = self.background.load(Ordering::Acquire);
-        background != 0 && sys::thread_is_gone(background)
+        // One that ends by itself takes its number away before it is gone.
+        background != 0 && sys::thread_is_gone(background) && self.background.load(Ordering::Acquire) == background
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -271,7 +272,9 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        if self.process_is_ending() {
+        let is_copy = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).fork_epoch != sys::fork_epoch();
+        // (A forked child has no background thread.)
+        if !is_copy && self.process_is_ending() {
             let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
             std::mem::forget((std::mem::take(&mut state.lanes), state.claim.take()));
             return;
@@ -282,7 +285,7 @@ impl Drop for Attachment {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let lanes = std::mem::take(&mut state.lanes);
         let claim = state.claim.take();
-        if state.fork_epoch != sys::fork_epoch() {
+        if is_copy {
             lanes.into_iter().for_each(std::mem::forget);
             return;
         }
