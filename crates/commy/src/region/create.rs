@@ -18,10 +18,7 @@ pub(crate) struct CreateOptions {
 /// Makes a region that has no name yet; its heap is empty. `link` gives it its name once it is complete.
 pub(crate) fn create_unnamed(path: &Path, options: CreateOptions) -> Result<Space> {
     let io = |source| Error::io(path, source);
-    let mut uuid = [0u8; 16];
-    uuid[..8].copy_from_slice(&sys::random_u64().to_le_bytes());
-    uuid[8..].copy_from_slice(&sys::random_u64().to_le_bytes());
-    let geometry = Geometry::plan(options.capacity, uuid).ok_or(Error::InvalidArgument("capacity"))?;
+    let geometry = Geometry::plan(options.capacity, sys::random_id()).ok_or(Error::InvalidArgument("capacity"))?;
     let file = File::create_unnamed(path, options.mode).map_err(io)?;
     check_file_system(&file, path, true)?;
     let full = |source: std::io::Error| {

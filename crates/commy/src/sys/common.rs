@@ -65,6 +65,14 @@ pub(super) fn cut_name(name: &str) -> String {
     name[..cut].to_owned()
 }
 
+/// Sixteen bytes that nobody else has drawn.
+pub(crate) fn random_id() -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&super::random_u64().to_le_bytes());
+    id[8..].copy_from_slice(&super::random_u64().to_le_bytes());
+    id
+}
+
 /// Differs between processes and moments: unique, but no secret. For systems that refuse to draw.
 pub(super) fn makeshift_random(thread_id: u32, now_ns: u64) -> u64 {
     use std::hash::{BuildHasher, RandomState};

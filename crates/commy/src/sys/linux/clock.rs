@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::sync::OnceLock;
 
-use super::super::common::makeshift_random;
+use super::super::common::{makeshift_random, random_id};
 
 /// Nanoseconds of the monotonic clock: comparable between processes of one running system, meaningless after a reboot.
 pub(crate) fn monotonic_ns() -> u64 {
@@ -20,12 +20,7 @@ pub(crate) fn boot_id() -> [u8; 16] {
     static FOUND: OnceLock<[u8; 16]> = OnceLock::new();
     *FOUND.get_or_init(|| {
         let told = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
-        told.and_then(|text| parse_uuid(text.trim())).unwrap_or_else(|| {
-            let mut id = [0; 16];
-            id[..8].copy_from_slice(&random_u64().to_le_bytes());
-            id[8..].copy_from_slice(&random_u64().to_le_bytes());
-            id
-        })
+        told.and_then(|text| parse_uuid(text.trim())).unwrap_or_else(random_id)
     })
 }
 

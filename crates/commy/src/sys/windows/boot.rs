@@ -17,7 +17,7 @@ use windows_sys::Win32::System::Registry::{
 };
 use windows_sys::Win32::System::Threading::{CreateMutexW, ReleaseMutex, WaitForSingleObject};
 
-use super::clock::random_u64;
+use super::super::common::random_id;
 use super::handle::{owned, wide};
 use super::security::Descriptor;
 
@@ -25,7 +25,7 @@ use super::security::Descriptor;
 /// alone: then a region that nobody has open always counts as one from before.
 pub(crate) fn boot_id() -> [u8; 16] {
     static FOUND: OnceLock<[u8; 16]> = OnceLock::new();
-    *FOUND.get_or_init(|| find_or_draw().unwrap_or_else(|_| drawn()))
+    *FOUND.get_or_init(|| find_or_draw().unwrap_or_else(|_| random_id()))
 }
 
 fn find_or_draw() -> io::Result<[u8; 16]> {
@@ -77,19 +77,12 @@ impl Key {
     }
 
     fn draw(&self) -> io::Result<[u8; 16]> {
-        let id = drawn();
+        let id = random_id();
         let name = wide(OsStr::new("Id"))?;
         // SAFETY: the name ends in zero; reads the 16 bytes of `id`.
         told(unsafe { RegSetValueExW(self.0, name.as_ptr(), 0, REG_BINARY, id.as_ptr(), 16) })?;
         Ok(id)
     }
-}
-
-fn drawn() -> [u8; 16] {
-    let mut id = [0; 16];
-    id[..8].copy_from_slice(&random_u64().to_le_bytes());
-    id[8..].copy_from_slice(&(random_u64() | 1).to_le_bytes());
-    id
 }
 
 impl Drop for Key {
