@@ -99,7 +99,9 @@ impl<'a, T: Plain> Sender<'a, T> {
     ///
     /// Only for types of which any bytes are a value: not for those with a `bool`, `char`, `NonZero` or enum inside.
     /// ```compile_fail,E0080
-    /// # fn f(channel: commy::SharedChannel<bool>) -> commy::Result<()> {
+    /// # fn main() -> commy::Result<()> {
+    /// # let region = commy::Region::volatile()?;
+    /// let channel = commy::SharedChannel::<bool>::with_capacity(&region, "flags", 16)?;
     /// channel.sender()?.reserve()?.commit()
     /// # }
     /// ```
