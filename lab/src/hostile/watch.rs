@@ -25,8 +25,11 @@ pub struct Plan {
     pub enough: usize,
 }
 
-/// Time on the clock after which a mutant hangs, whoever else is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time between two looks at a worker.
+const PAUSE: Duration = Duration::from_millis(20);
+/// A mutant under way for so many looks hangs, whoever else is busy: 20 s at least. By a clock a machine that was stopped
+/// for that long, and its workers with it, would be one that hangs.
+const PATIENCE: u32 = 1000;
 
 /// What a mutant did that none may do.
 pub struct Failure {
@@ -48,6 +51,8 @@ struct Worker {
     place: PathBuf,
     /// The mutant under way, and since when.
     current: (u64, Instant),
+    /// How often this mutant was looked at.
+    looks: u32,
     /// How often in a row it was too slow.
     slow: u32,
 }
@@ -61,7 +66,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     let start = Instant::now();
     let mut told = Instant::now();
     while workers.iter().any(Option::is_some) {
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(PAUSE);
         for (lane, place) in workers.iter_mut().enumerate() {
             let Some(worker) = place else { continue };
             let Some(last) = worker.look(plan, &mut outcome)? else { continue };
@@ -104,7 +109,7 @@ impl Worker {
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
         let child = child.map_err(|error| format!("{}: {error}", plan.program.display()))?;
-        Ok(Worker { child, place, current: (from, Instant::now()), slow: 0 })
+        Ok(Worker { child, place, current: (from, Instant::now()), looks: 0, slow: 0 })
     }
 
     fn end(&mut self) {
@@ -137,11 +142,12 @@ impl Worker {
         }
         let Some([number, start, opened, refused]) = progress else { return Ok(None) };
         if number != self.current.0 {
-            (self.current, self.slow) = ((number, Instant::now()), 0);
+            (self.current, self.looks, self.slow) = ((number, Instant::now()), 0, 0);
         }
+        self.looks += 1;
         let used = processor_time(self.child.id()).saturating_sub(Duration::from_nanos(start));
         // The two numbers are read apart: what is seen twice in a row is true.
-        let late = used > plan.limit || self.current.1.elapsed() > PATIENCE;
+        let late = used > plan.limit || self.looks > PATIENCE;
         self.slow = if late && number != u64::MAX { self.slow + 1 } else { 0 };
         if self.slow < 3 {
             return Ok(None);
