@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let values = Random::new(arguments.seed).distinct(arguments.scaled(100_000));
     report.add(warm(arguments, &shared, &values)?);
     report.add(growing(arguments, &shared, &values)?);
+    report.add(slices(arguments, &scratch)?);
     Ok(())
 }
 
@@ -62,4 +63,29 @@ fn growing(arguments: &Arguments, shared: &SharedVec<u64>, values: &[u64]) -> Ou
     };
     let rounds = Rounds::take(arguments.rounds(51), [&mut ours, &mut limit])?;
     Ok(Line::of_rounds("push, growing from empty", &rounds, 1, LIMIT, Target::None))
+}
+
+/// Many bytes at once, into room that has been written before.
+fn slices(arguments: &Arguments, scratch: &Scratch) -> Outcome<Line> {
+    let shared: SharedVec<u8> = scratch.region.object("bytes")?;
+    let (piece, count) = ([7; 4096], arguments.scaled(1000));
+    let private = Mutex::new(vec![0]);
+    private.lock().unwrap().reserve(count * piece.len());
+    shared.push(0)?;
+    shared.reserve(count * piece.len())?;
+    let mut ours = || {
+        let time = each(count, || Ok((0..count).try_for_each(|_| shared.extend_from_slice(black_box(&piece)))?));
+        shared.truncate(1)?;
+        time
+    };
+    let mut limit = || {
+        let time = each(count, || {
+            (0..count).for_each(|_| private.lock().unwrap().extend_from_slice(black_box(&piece)));
+            Ok(())
+        });
+        private.lock().unwrap().truncate(1);
+        time
+    };
+    let rounds = Rounds::take(arguments.rounds(51), [&mut ours, &mut limit])?;
+    Ok(Line::of_rounds("extend_from_slice of 4096 bytes", &rounds, 1, LIMIT, Target::None))
 }

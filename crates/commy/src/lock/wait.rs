@@ -27,8 +27,11 @@ const AGED: Duration = Duration::from_micros(500);
 /// A reservation that nobody used for this long may be cleared by anybody.
 const RESERVATION_LIFE: Duration = Duration::from_millis(1);
 /// The pause before the first look at the owner's life, and between later ones while a wait is young, is not, is old.
-/// (A timer of the kernel adds some 50 us to each.)
-const PROBE_FIRST: Duration = Duration::from_micros(40);
+/// (A timer of the kernel adds some 50 us to each, and the first one is little else. It looks only at who has done nothing
+/// since this waiter lay down.)
+const PROBE_FIRST: Duration = Duration::from_micros(10);
+/// Nobody looks so soon after somebody else.
+const PROBE_APART: Duration = Duration::from_micros(40);
 const PROBE_YOUNG: Duration = Duration::from_micros(150);
 const PROBE_LATER: Duration = Duration::from_micros(300);
 const PROBE_OLD: Duration = Duration::from_millis(1);
@@ -40,7 +43,7 @@ const HINTS: u32 = if cfg!(loom) { 0 } else { 100 };
 pub(crate) struct Waiting {
     started: Option<Instant>,
     probed: Option<Instant>,
-    /// Whom we waited for at the last look, and how many contexts its lane had begun by then.
+    /// Whom we waited for when we lay down or last looked, and how many contexts its lane had begun by then.
     seen: Option<(u32, u64)>,
     /// For a read: counts as old from the beginning, and in the word.
     reader: bool,
@@ -86,18 +89,19 @@ impl Waiting {
         self.started.get_or_insert_with(Instant::now).elapsed()
     }
 
-    /// Is it time to look whether `lane`, which we wait for, has a living owner? Not if it got on with its work since the
-    /// last look, nor if somebody else has just looked: a crowd of waiters must not take the processor from the one
-    /// whom it waits for.
+    /// Is it time to look whether `lane`, which we wait for, has a living owner? Not if it got on with its work since we
+    /// lay down or last looked, nor if somebody else has just looked: a crowd of waiters must not take the processor
+    /// from the one whom it waits for.
     pub(super) fn time_to_probe(&mut self, actor: &Actor, lane: u32) -> bool {
         let Some(pause) = self.is_due() else { return false };
         // A lane that is not there is damage, which the probe names.
         let Some(words) = actor.space.lane(lane) else { return true };
-        let seen = (lane, words.stamp_counter.load(Ordering::Relaxed));
+        let seen = progress(words, lane);
         if self.seen.replace(seen).is_some_and(|last| last != seen) {
             return false;
         }
-        nobody_has_just_probed(actor.space, pack::owner_slot(words.owner.load(Ordering::Relaxed)), pause)
+        let apart = pause.max(PROBE_APART);
+        nobody_has_just_probed(actor.space, pack::owner_slot(words.owner.load(Ordering::Relaxed)), apart)
     }
 
     /// Is it time to look whether somebody lives, by this waiter's clock? The pause since the last look.
@@ -151,6 +155,8 @@ impl Waiting {
             self.slept = true;
             actor.lane.wait_sequence.store(actor.lane.wait_sequence.peek().wrapping_add(1), Ordering::Release);
             actor.lane.waiting_for.store(offset, Ordering::SeqCst);
+            let lane = blocker.and_then(|lock_id| lock_id.checked_sub(1));
+            self.seen = lane.and_then(|lane| Some(progress(actor.space.lane(lane)?, lane)));
         }
         if waited > DEADLOCK_AFTER && self.walked.is_none_or(|last| last.elapsed() > DEADLOCK_AFTER) {
             self.walked = Some(Instant::now());
@@ -162,6 +168,11 @@ impl Waiting {
         sys::futex_wait(word, seen, class, Some(self.pause().min(actor.me.timeout - waited)));
         Ok(())
     }
+}
+
+/// A lane, and how many contexts it has begun.
+fn progress(words: &Lane, lane: u32) -> (u32, u64) {
+    (lane, words.stamp_counter.load(Ordering::Relaxed))
 }
 
 /// Has nobody looked for `pause` whether the process of this slot lives? Says that somebody does now.

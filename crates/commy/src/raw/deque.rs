@@ -326,6 +326,21 @@ impl<'a> Deque<'a> {
         Ok(())
     }
 
+    /// Writes `bytes`, which are `count` slots, over the slots of items `index ..`, which are open.
+    pub(crate) fn write(&self, index: u64, count: u64, bytes: &[u8]) -> Result<()> {
+        debug_assert_eq!(bytes.len() as u64, count * self.slot_size);
+        let mut rest = bytes;
+        for (first, count) in self.runs(index, count) {
+            let target = self.at(first, count)?;
+            let piece;
+            (piece, rest) = rest.split_at((count * self.slot_size) as usize);
+            // SAFETY: R1, W1; the callers hand in the bytes of `count` values of the queue's type.
+            unsafe { std::ptr::copy_nonoverlapping(piece.as_ptr(), target, piece.len()) };
+            crash_point!("deque: bytes written");
+        }
+        Ok(())
+    }
+
     /// Copies slot `from` to slot `to`, which is open or not live.
     fn copy_slot(&self, from: u64, to: u64) -> Result<()> {
         let (source, target) = (self.slot(from)?, self.slot(to)?);

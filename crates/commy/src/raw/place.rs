@@ -328,10 +328,11 @@ impl<'a> Vector<'a> {
         self.lend_slice::<u8>()
     }
 
-    /// Writes bytes over slots `at ..` of one byte, which are open.
-    pub(crate) fn write_bytes(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        let target = self.slots(at, bytes.len() as u64)?;
-        // SAFETY: R1, W1.
+    /// Writes `bytes`, which are `count` slots, over slots `index ..`, which are open.
+    pub(crate) fn write(&self, index: u64, count: u64, bytes: &[u8]) -> Result<()> {
+        let target = self.slots(index, count)?;
+        debug_assert_eq!(bytes.len() as u64, self.size_of(count));
+        // SAFETY: R1, W1; the callers hand in the bytes of `count` values of the vector's type.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
         crate::crash::crash_point!("vector: bytes written");
         Ok(())
@@ -339,10 +340,7 @@ impl<'a> Vector<'a> {
 
     /// Makes `bytes` the content of an empty vector that has room for them, as `count` slots.
     pub(crate) fn fill(&self, bytes: &[u8], count: u64) -> Result<()> {
-        let target = self.slots(0, count)?;
-        debug_assert_eq!(bytes.len() as u64, self.size_of(count));
-        // SAFETY: R1, W1; the callers hand in the bytes of `count` values of the vector's type.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
+        self.write(0, count, bytes)?;
         self.publish_push(count);
         Ok(())
     }

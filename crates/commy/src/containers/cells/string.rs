@@ -47,7 +47,7 @@ fn push_in(context: &mut Context, raw: &RawHeader, more: &str) -> Result<()> {
     // In this order: opening may move the text to a block that has no room for more.
     vector.open_from(context, len)?;
     vector.reserve(context, count)?;
-    vector.write_bytes(len, more.as_bytes())?;
+    vector.write(len, more.len() as u64, more.as_bytes())?;
     vector.publish_push(count);
     Ok(())
 }
@@ -67,7 +67,7 @@ pub(in crate::containers) fn splice_in(
     vector.open_from(context, start)?;
     vector.reserve(context, count)?;
     vector.shift(end, start + count, len - end)?;
-    vector.write_bytes(start, with.as_bytes())?;
+    vector.write(start, with.len() as u64, with.as_bytes())?;
     vector.set_len(context, len - (end - start) + count)
 }
 

@@ -32,6 +32,8 @@ pub(in crate::containers) trait Row: Copy {
     fn shift(&self, from: u64, to: u64, count: u64) -> Result<()>;
     fn permute(&self, order: &[u64]) -> Result<()>;
     fn put(&self, index: u64, image: Place) -> Result<()>;
+    /// Writes bytes over `count` slots from `index` on, which are inside the capacity and prepared.
+    fn write(&self, index: u64, count: u64, bytes: &[u8]) -> Result<()>;
     fn swap(&self, context: &mut Context, first: u64, second: u64) -> Result<()>;
     /// Sets the number of live slots; prepared. Cannot fail then.
     fn set_len(&self, context: &mut Context, len: u64) -> Result<()>;
@@ -80,6 +82,10 @@ impl Row for Vector<'_> {
 
     fn put(&self, index: u64, image: Place) -> Result<()> {
         Vector::put(self, index, image)
+    }
+
+    fn write(&self, index: u64, count: u64, bytes: &[u8]) -> Result<()> {
+        Vector::write(self, index, count, bytes)
     }
 
     fn swap(&self, context: &mut Context, first: u64, second: u64) -> Result<()> {
@@ -137,6 +143,10 @@ impl Row for Deque<'_> {
 
     fn put(&self, index: u64, image: Place) -> Result<()> {
         Deque::put(self, index, image)
+    }
+
+    fn write(&self, index: u64, count: u64, bytes: &[u8]) -> Result<()> {
+        Deque::write(self, index, count, bytes)
     }
 
     fn swap(&self, context: &mut Context, first: u64, second: u64) -> Result<()> {
@@ -289,6 +299,22 @@ pub(in crate::containers) fn append_in<'v, T: Value, S: Store<T> + 'v>(
         let mut places = (len..).map(|index| row.place(index));
         values.zip(&mut places).try_for_each(|(value, place)| value.store(context, &place?.target()))
     })?;
+    row.set_len(context, len + count)
+}
+
+/// As [`append_in`] for a slice: what is nothing but bytes is copied as such.
+pub(in crate::containers) fn append_slice_in<T: Value, S: Store<T>>(
+    context: &mut Context,
+    row: impl Row,
+    values: &[S],
+) -> Result<()> {
+    let bytes = match S::as_slots(values) {
+        Some(bytes) if !values.is_empty() => bytes,
+        _ => return append_in::<T, S>(context, row, values.iter()),
+    };
+    let (len, count) = (row.len(), values.len() as u64);
+    row.prepare(context, len, count)?;
+    row.write(len, count, bytes)?;
     row.set_len(context, len + count)
 }
 

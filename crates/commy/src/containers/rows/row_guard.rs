@@ -6,8 +6,8 @@ use std::hash::Hash;
 use std::ops::RangeBounds;
 
 use super::row::{
-    Row, Runs, add_to_runs, append_in, as_many, copies, copies_of_runs, order_by, order_by_keys, permute_in,
-    replace_in, resolve, reversed, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, turned, vector,
+    Row, Runs, add_to_runs, append_in, append_slice_in, as_many, copies, copies_of_runs, order_by, order_by_keys,
+    permute_in, replace_in, resolve, reversed, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, turned, vector,
 };
 use super::vec_deque::queue;
 use super::vec_deque_guard::VecDequeWriteGuard;
@@ -36,7 +36,7 @@ macro_rules! row_guard {
                 loop {
                     let batch: Vec<S> = values.by_ref().take(BATCH).collect();
                     let added = row.len() - before;
-                    let done = self.lock.with(|context| append_in::<T, S>(context, row, batch.iter()));
+                    let done = self.lock.with(|context| append_slice_in::<T, S>(context, row, &batch));
                     if done.is_err() && added > 0 {
                         let undone = self.lock.with(|context| sieve_in::<T>(context, row, &[before..row.len()]));
                         if undone.is_err() {
@@ -57,7 +57,7 @@ macro_rules! row_guard {
             /// `OutOfSpace`, `RolledBack`, of a queue `Full` at its limit; nothing has changed then.
             pub fn extend_from_slice<S: Store<T>>(&mut self, values: &[S]) -> Result<()> {
                 let (space, raw) = self.other();
-                self.lock.with(|context| append_in::<T, S>(context, $row::<T>(space, raw), values.iter()))
+                self.lock.with(|context| append_slice_in::<T, S>(context, $row::<T>(space, raw), values))
             }
 
             /// Appends copies of the values of a range.

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::ops::RangeBounds;
 
 use super::row::{
-    append_in, as_many, copies, copies_of_runs, look, order_by, order_by_keys, permute_in, replace_in, resolve,
-    reversed, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, vector,
+    append_in, append_slice_in, as_many, copies, copies_of_runs, look, order_by, order_by_keys, permute_in, replace_in,
+    resolve, reversed, runs_of, runs_of_repeated, sieve_in, splice_in, swap_in, vector,
 };
 use super::vec::SharedVec;
 use super::vec_deque::SharedVecDeque;
@@ -48,7 +48,7 @@ macro_rules! row_handle {
             /// All or none are there.
             pub fn extend_from_slice<S: Store<T>>(&self, values: &[S]) -> Result<()> {
                 self.object.change(|context, raw| {
-                    append_in::<T, S>(context, $row::<T>(context.actor.space, raw), values.iter())
+                    append_slice_in::<T, S>(context, $row::<T>(context.actor.space, raw), values)
                 })
             }
 
@@ -66,7 +66,7 @@ macro_rules! row_handle {
                 self.object.change(|context, raw| {
                     let row = $row::<T>(context.actor.space, raw);
                     let values = copies::<T>(row, resolve(&range, row.len())?)?;
-                    append_in::<T, T>(context, row, values.iter())
+                    append_slice_in::<T, T>(context, row, &values)
                 })
             }
 
@@ -115,7 +115,7 @@ macro_rules! row_handle {
                         return sieve_in::<T>(context, row, &[len as u64..row.len()]);
                     };
                     let values: Vec<S> = std::iter::repeat_with(make).take(more as usize).collect();
-                    append_in::<T, S>(context, row, values.iter())
+                    append_slice_in::<T, S>(context, row, &values)
                 })
             }
 

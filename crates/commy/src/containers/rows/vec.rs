@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::row::{append_slice_in, vector};
 use super::vec_guard::{VecReadGuard, VecWriteGuard};
 use crate::containers::Container;
 use crate::containers::values::nested::no_value;
@@ -360,10 +361,8 @@ impl<T: Value> SharedVec<T> {
     pub fn extend<S: Store<T>>(&self, values: impl IntoIterator<Item = S>) -> Result<()> {
         // User code runs before the lock is taken.
         let values: Vec<S> = values.into_iter().collect();
-        self.object.change(|context, raw| {
-            Vector::new(context.actor.space, raw, slot_size::<T>()).reserve(context, values.len() as u64)?;
-            values.iter().try_for_each(|value| push_in::<T>(context, raw, value))
-        })
+        self.object
+            .change(|context, raw| append_slice_in::<T, S>(context, vector::<T>(context.actor.space, raw), &values))
     }
 
     /// Makes room for `more` values.

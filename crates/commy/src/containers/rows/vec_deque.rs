@@ -1,8 +1,8 @@
 //! `SharedVecDeque<T>`: a double-ended queue.
 
-use std::cell::Cell;
 use std::marker::PhantomData;
 
+use super::row::append_slice_in;
 use super::vec::{slot_size, vector_descriptor};
 use super::vec_deque_guard::{VecDequeReadGuard, VecDequeWriteGuard};
 use crate::containers::Container;
@@ -275,32 +275,6 @@ pub(in crate::containers) fn truncate_in<T: Value>(context: &mut Context, raw: &
     let blocks = owned_in::<T>(&queue, len, queue.len() - len)?;
     release_blocks(context, &blocks)?;
     queue.shorten(len);
-    Ok(())
-}
-
-/// Adds many at the back; room for all of them comes first.
-pub(in crate::containers) fn extend_in<T: Value, S: Store<T>>(
-    context: &mut Context,
-    raw: &RawHeader,
-    values: &[S],
-) -> Result<()> {
-    let queue = queue::<T>(context.actor.space, raw);
-    if !values.is_empty() && queue.is_beyond_limit(values.len() as u64) {
-        return Err(full(&queue));
-    }
-    queue.reserve(context, values.len() as u64)?;
-    let mut values = values.iter();
-    let Some(first) = values.next() else { return Ok(()) };
-    push_in::<T>(context, raw, Side::Back, first)?;
-    // No user code runs in between, so nobody forks.
-    let ours = Cell::new(u64::MAX);
-    let mut tail = queue.tail(&ours);
-    for value in values {
-        if !tail.as_mut().is_some_and(|tail| value.append(tail, raw)) {
-            push_in::<T>(context, raw, Side::Back, value)?;
-            tail = queue.tail(&ours);
-        }
-    }
     Ok(())
 }
 
@@ -604,7 +578,8 @@ impl<T: Value> SharedVecDeque<T> {
     pub fn extend<S: Store<T>>(&self, values: impl IntoIterator<Item = S>) -> Result<()> {
         // User code runs before the lock is taken.
         let values: Vec<S> = values.into_iter().collect();
-        self.object.change(|context, raw| extend_in(context, raw, &values))
+        self.object
+            .change(|context, raw| append_slice_in::<T, S>(context, queue::<T>(context.actor.space, raw), &values))
     }
 
     /// Makes room for `more` values.
