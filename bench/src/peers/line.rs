@@ -149,7 +149,16 @@ impl End for Queues {
 }
 
 /// Tries until there is something.
+#[inline(always)]
 pub(super) fn until<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
+    match attempt()? {
+        Some(found) => Ok(Some(found)),
+        None => again(attempt),
+    }
+}
+
+#[cold]
+fn again<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
     for number in 1u32.. {
         if let Some(found) = attempt()? {
             return Ok(Some(found));

@@ -9,7 +9,7 @@ use crate::report::{Report, Target};
 pub(super) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     for size in [8, 64] {
         let mut apart = pairs(arguments, size, Place::Apart)?;
-        let (messages, trips) = (arguments.scaled(2_000_000) as u64, arguments.scaled(100_000) as u64);
+        let (messages, trips) = (arguments.scaled(1_000_000) as u64, arguments.scaled(30_000) as u64);
         let throughput = [("bare ring", Target::Ratio(1.25))];
         let handles = [("", Target::None)];
         race(
