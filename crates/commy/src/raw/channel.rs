@@ -274,6 +274,7 @@ impl<'a> End<'a> {
         }
         self.limit = limit;
         self.own.limit.put(limit);
+        crash_point!("channel: limit moved");
         Ok(true)
     }
 
