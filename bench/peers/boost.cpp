@@ -26,6 +26,7 @@
 #include <boost/interprocess/managed_mapped_file.hpp>
 #include <boost/interprocess/sync/interprocess_mutex.hpp>
 #include <boost/interprocess/sync/scoped_lock.hpp>
+#include <boost/lockfree/spsc_queue.hpp>
 #include <boost/unordered_map.hpp>
 #include <algorithm>
 #include <atomic>
@@ -348,6 +349,75 @@ static void queue(const std::string &path) {
     }
 }
 
+// A number, as often as it fits. As in line.rs.
+template <size_t Words> struct Message {
+    uint64_t words[Words];
+    static Message of(uint64_t number) {
+        Message message;
+        for (uint64_t &word : message.words) word = number;
+        return message;
+    }
+    uint64_t number() const {
+        uint64_t differing = 0;
+        for (uint64_t word : words) differing |= word ^ words[0];
+        return differing == 0 ? words[0] : UINT64_MAX;
+    }
+};
+
+template <class Attempt> static void until(Attempt attempt) {
+    for (uint32_t number = 1; !attempt(); ++number) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+        if (number % 4096 == 0) sched_yield();
+    }
+}
+
+template <size_t Words> static void spsc(Segment &segment) {
+    using Queue = boost::lockfree::spsc_queue<Message<Words>, boost::lockfree::capacity<1024>>;
+    Queue &there = *segment.find_or_construct<Queue>("there")();
+    Queue &back = *segment.find_or_construct<Queue>("back")();
+    auto send = [](Queue &queue, uint64_t value) {
+        auto message = Message<Words>::of(value);
+        until([&] { return queue.push(message); });
+    };
+    auto receive = [](Queue &queue) {
+        Message<Words> message;
+        until([&] { return queue.pop(message); });
+        return message.number();
+    };
+    std::string line;
+    while (std::getline(std::cin, line)) {
+        std::istringstream words(line);
+        std::string verb;
+        uint64_t count = 0, right = 0;
+        words >> verb >> count;
+        uint64_t start = now(CLOCK_MONOTONIC);
+        if (verb == "stay") {
+            cpu_set_t processors;
+            CPU_ZERO(&processors);
+            CPU_SET(count, &processors);
+            if (sched_setaffinity(0, sizeof processors, &processors) != 0) throw std::runtime_error("no such processor");
+            std::cout << count << std::endl;
+        } else if (verb == "give") {
+            for (uint64_t value = 0; value < count; ++value) send(there, value);
+        } else if (verb == "echo") {
+            for (uint64_t trip = 0; trip < count; ++trip) send(back, receive(there));
+        } else if (verb == "flow") {
+            for (uint64_t value = 0; value < count; ++value) right += receive(there) == value;
+            std::cout << now(CLOCK_MONOTONIC) - start << ' ' << right << std::endl;
+        } else if (verb == "bounce") {
+            for (uint64_t trip = 0; trip < count; ++trip) {
+                send(there, trip);
+                right += receive(back) == trip;
+            }
+            std::cout << now(CLOCK_MONOTONIC) - start << ' ' << right << std::endl;
+        } else {
+            throw std::runtime_error("no such verb: " + verb);
+        }
+    }
+}
+
 int main(int count, char **words) {
     if (count < 3) return 2;
     try {
@@ -359,7 +429,11 @@ int main(int count, char **words) {
         Mutex &mutex = *segment.find_or_construct<Mutex>("mutex")();
         Yard yard;
         if (count > 3) yard.open(words[3]);
-        if (words[2] == std::string("ordered")) {
+        if (words[2] == std::string("spsc-8")) {
+            spsc<1>(segment);
+        } else if (words[2] == std::string("spsc-64")) {
+            spsc<8>(segment);
+        } else if (words[2] == std::string("ordered")) {
             Nodes nodes(segment.get_segment_manager());
             serve(segment, *segment.find_or_construct<Ordered>("map")(std::less<uint64_t>(), nodes), mutex, yard);
         } else {

@@ -20,7 +20,7 @@ const EVERYWHERE: &[&str] = &[
     "attach",
 ];
 const OF_PROCESSES: &[&str] = if cfg!(target_os = "linux") {
-    &["deque-two-processes", "queue", "recovery", "contention", "mixed-allocation", "stress", "shared-map"]
+    &["deque-two-processes", "queue", "channel", "recovery", "contention", "mixed-allocation", "stress", "shared-map"]
 } else {
     &[]
 };

@@ -1,6 +1,7 @@
 //! Processor time by the clock that a thread has, and what `/proc` tells.
 
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 /// Processor time of the calling thread.
@@ -10,6 +11,31 @@ pub(crate) fn thread_time() -> Duration {
     // SAFETY: `time` is room for one timespec; every Linux knows the clock.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The processors that this thread may use.
+pub(crate) fn processors() -> io::Result<Vec<usize>> {
+    // SAFETY: a set is a row of bits, all 0; the call writes one, the macro reads it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        match libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) {
+            0 => Ok((0..libc::CPU_SETSIZE as usize).filter(|processor| libc::CPU_ISSET(*processor, &set)).collect()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Keeps the calling thread on a processor.
+pub(crate) fn stay_on(processor: usize) -> io::Result<()> {
+    // SAFETY: a set is a row of bits, all 0; the macro writes it, the call reads it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(processor, &mut set);
+        match libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
 }
 
 /// From here on what is freed stays with the process, as pages stay with a region: both sides then find their memory

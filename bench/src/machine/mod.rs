@@ -1,4 +1,5 @@
-//! What the benches ask of the operating system: each module has the same functions.
+//! What the benches ask of the operating system: each module has the same functions, and Linux some for what is measured
+//! there alone.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -6,7 +7,7 @@ mod linux;
 mod windows;
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{describe, keep_freed_memory, system, thread_time};
+pub(crate) use linux::{describe, keep_freed_memory, processors, stay_on, system, thread_time};
 #[cfg(windows)]
 pub(crate) use windows::{describe, keep_freed_memory, system, thread_time};
 

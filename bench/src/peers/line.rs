@@ -1,12 +1,14 @@
 //! Numbers that go from one process to another through a queue: how fast they flow, and how long one takes there and
 //! back.
 
+use super::channel::{Ends, Handles};
+use super::ring::{Futexes, Ring};
 use super::talker::{Talker, ends_with_us};
 use super::{boost, python};
-use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::measure::{Runner, Samples};
 use crate::scratch::{Scratch, ScratchFolder};
+use crate::{Outcome, machine};
 use commy::{Region, SharedVecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, Read, Write, stdin, stdout};
@@ -18,14 +20,94 @@ use std::time::{Duration, Instant};
 pub(crate) const COMMAND: &str = "play-end";
 /// Most values in a queue.
 pub(super) const ROOM: usize = 1024;
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One of two ends of a line. The next kind of queue is another implementation, and a name in [`Ends::open`].
+/// What goes through a line: a number, as often as it fits.
+pub(super) trait Message: commy::Plain {
+    fn of(number: u64) -> Self;
+
+    /// The number; of torn ones, none that was sent.
+    fn number(self) -> u64;
+}
+
+impl Message for u64 {
+    #[inline(always)]
+    fn of(number: u64) -> u64 {
+        number
+    }
+
+    #[inline(always)]
+    fn number(self) -> u64 {
+        self
+    }
+}
+
+impl<const WORDS: usize> Message for [u64; WORDS] {
+    #[inline(always)]
+    fn of(number: u64) -> [u64; WORDS] {
+        [number; WORDS]
+    }
+
+    #[inline(always)]
+    fn number(self) -> u64 {
+        let differing = self.iter().fold(0, |differing, word| differing | (word ^ self[0]));
+        if differing == 0 { self[0] } else { u64::MAX }
+    }
+}
+
+/// One of two ends of a line. The next kind of queue is another implementation, and a name in [`open`].
 pub(super) trait End {
     fn send(&mut self, value: u64) -> Outcome;
 
     /// Waits for a value.
     fn receive(&mut self) -> Outcome<u64>;
+
+    /// Sends so many numbers.
+    fn give(&mut self, count: u64) -> Outcome {
+        (0..count).try_for_each(|value| self.send(value))
+    }
+
+    /// How many of so many numbers, of which `first` comes next, are right.
+    fn take(&mut self, first: u64, count: u64) -> Outcome<u64> {
+        let mut right = 0;
+        for number in first..first + count {
+            right += u64::from(self.receive()? == number);
+        }
+        Ok(right)
+    }
+
+    /// Gives back what it gets.
+    fn echo(&mut self, count: u64) -> Outcome {
+        for _ in 0..count {
+            let value = self.receive()?;
+            self.send(value)?;
+        }
+        Ok(())
+    }
+
+    /// How many of so many numbers come back.
+    fn bounce(&mut self, count: u64) -> Outcome<u64> {
+        let mut right = 0;
+        for number in 0..count {
+            self.send(number)?;
+            right += u64::from(self.receive()? == number);
+        }
+        Ok(right)
+    }
+
+    /// The time of each trip.
+    fn trips(&mut self, count: u64) -> Outcome<Samples> {
+        let mut times = Vec::with_capacity(count as usize);
+        for number in 0..count {
+            let start = Instant::now();
+            self.send(number)?;
+            if self.receive()? != number {
+                return Err("another number came back".into());
+            }
+            times.push(start.elapsed());
+        }
+        Ok(Samples::of_times(times))
+    }
 }
 
 /// Two queues of Commy.
@@ -67,7 +149,16 @@ impl End for Queues {
 }
 
 /// Tries until there is something.
+#[inline(always)]
 pub(super) fn until<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
+    match attempt()? {
+        Some(found) => Ok(Some(found)),
+        None => again(attempt),
+    }
+}
+
+#[cold]
+fn again<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
     for number in 1u32.. {
         if let Some(found) = attempt()? {
             return Ok(Some(found));
@@ -110,33 +201,60 @@ impl End for Pipes {
 
 /// An end of a kind.
 fn open(kind: &str, path: &Path, there: bool) -> Outcome<Box<dyn End>> {
+    let (kind, size) = kind.split_once('/').unwrap_or((kind, "8"));
+    match size {
+        "8" => open_of::<u64>(kind, path, there),
+        "64" => open_of::<[u64; 8]>(kind, path, there),
+        _ => Err(format!("no messages of {size} bytes").into()),
+    }
+}
+
+fn open_of<M: Message>(kind: &str, path: &Path, there: bool) -> Outcome<Box<dyn End>> {
     Ok(match kind {
         "commy-spinning" => Box::new(Queues::open(path, there, true)?),
         "commy" => Box::new(Queues::open(path, there, false)?),
+        "channel-spinning" => Box::new(Ends::<M>::open(path, there, true)?),
+        "channel" => Box::new(Ends::<M>::open(path, there, false)?),
+        "channel-handle" => Box::new(Handles::<M>::open(path, there)?),
         "pipe" => Box::new(Pipes::open(path, there)?),
+        "ring" => Box::new(Ring::<M>::open(path, there)?),
+        "futexes" => Box::new(Futexes::<M>::open(path, there)?),
         #[cfg(feature = "peers")]
         "iceoryx2" => Box::new(super::iceoryx::Ports::open(path, there)?),
         _ => return Err(format!("no line `{kind}`").into()),
     })
 }
 
-/// The other process: gives numbers, or gives back what it gets.
+/// The side that measures, of two that are processes of their own.
+pub(super) const FIRST: &str = "first";
+pub(super) const SECOND: &str = "second";
+
+/// Another process: does at its end what it is told.
 pub(crate) fn play(words: &[String]) -> Outcome {
-    let [kind, path] = words else { return Err("a kind and a path".into()) };
-    let mut end = open(kind, Path::new(path), false)?;
+    let [kind, path, side] = words else { return Err("a kind, a path and a side".into()) };
+    let mut end = open(kind, Path::new(path), side == FIRST)?;
     for line in stdin().lock().lines() {
         let line = line?;
         let (verb, count) = line.split_once(' ').ok_or("a verb and a number")?;
         let count: u64 = count.parse()?;
-        if verb == "ready" {
-            writeln!(stdout(), "{count}")?;
-        } else if verb == "give" {
-            (0..count).try_for_each(|value| end.send(value))?;
-        } else {
-            for _ in 0..count {
-                let value = end.receive()?;
-                end.send(value)?;
+        let start = Instant::now();
+        match verb {
+            "ready" => writeln!(stdout(), "{count}")?,
+            "stay" => {
+                machine::stay_on(count as usize)?;
+                writeln!(stdout(), "{count}")?;
             }
+            "give" => end.give(count)?,
+            "echo" => end.echo(count)?,
+            "flow" => {
+                let right = end.take(0, count)?;
+                writeln!(stdout(), "{} {right}", start.elapsed().as_nanos())?;
+            }
+            "bounce" => {
+                let right = end.bounce(count)?;
+                writeln!(stdout(), "{} {right}", start.elapsed().as_nanos())?;
+            }
+            _ => return Err(format!("no verb `{verb}`").into()),
         }
     }
     Ok(())
@@ -183,38 +301,31 @@ struct Between {
 impl Between {
     fn start(kind: &str, path: &Path, keep: impl std::any::Any) -> Outcome<Between> {
         let here = open(kind, path, true)?;
-        let mut there =
-            Talker::start(ends_with_us(Command::new(std::env::current_exe()?).args([COMMAND, kind]).arg(path)))?;
+        let mut there = start(kind, path, SECOND)?;
         let [_] = there.ask("ready 1")?;
         Ok(Between { here, there, _keep: Box::new(keep) })
     }
+}
+
+/// An end in a process of its own.
+pub(super) fn start(kind: &str, path: &Path, side: &str) -> Outcome<Talker> {
+    Talker::start(ends_with_us(Command::new(std::env::current_exe()?).args([COMMAND, kind]).arg(path).arg(side)))
 }
 
 impl Way for Between {
     fn flow(&mut self, count: u64) -> Outcome<f64> {
         self.there.say(&format!("give {}", count + 1))?;
         // From the first on: by then the other one is on its way.
-        let mut right = self.here.receive()? == 0;
+        let first = self.here.take(0, 1)?;
         let start = Instant::now();
-        for number in 1..=count {
-            right &= self.here.receive()? == number;
-        }
+        let right = first + self.here.take(1, count)?;
         let time = start.elapsed().as_nanos() as f64 / count as f64;
-        if right { Ok(time) } else { Err("numbers were lost, or came in another order".into()) }
+        if right == count + 1 { Ok(time) } else { Err("numbers were lost, or came in another order".into()) }
     }
 
     fn trips(&mut self, count: u64) -> Outcome<[f64; 2]> {
         self.there.say(&format!("echo {count}"))?;
-        let mut times = Vec::with_capacity(count as usize);
-        for number in 0..count {
-            let start = Instant::now();
-            self.here.send(number)?;
-            if self.here.receive()? != number {
-                return Err("another number came back".into());
-            }
-            times.push(start.elapsed());
-        }
-        let times = Samples::of_times(times);
+        let times = self.here.trips(count)?;
         Ok([times.median(), times.quantile(0.99)])
     }
 }
@@ -270,10 +381,7 @@ pub(crate) fn lines(arguments: &Arguments, spinning: bool) -> Outcome<Vec<Line>>
     }
     let folder = ScratchFolder::new()?;
     let path = folder.path().to_path_buf();
-    let made = Command::new("mkfifo").args([path.join("there"), path.join("back")]).status()?;
-    if !made.success() {
-        return Err(format!("mkfifo: {made}").into());
-    }
+    make_pipes(&path)?;
     lines.push(Line { name: "pipe", way: Box::new(Between::start("pipe", &path, folder)?) });
     if arguments.has("boost") {
         let folder = ScratchFolder::new()?;
@@ -289,4 +397,9 @@ pub(crate) fn lines(arguments: &Arguments, spinning: bool) -> Outcome<Vec<Line>>
         lines.push(Line { name: "Python Queue", way: Box::new(Apart { measures, helps: None, _folder: folder }) });
     }
     Ok(lines)
+}
+
+pub(super) fn make_pipes(folder: &Path) -> Outcome {
+    let made = Command::new("mkfifo").args([folder.join("there"), folder.join("back")]).status()?;
+    if made.success() { Ok(()) } else { Err(format!("mkfifo: {made}").into()) }
 }

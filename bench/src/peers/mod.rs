@@ -5,6 +5,8 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod boost;
+#[cfg(target_os = "linux")]
+mod channel;
 mod commy;
 #[cfg(target_os = "linux")]
 pub(crate) mod crew;
@@ -20,6 +22,8 @@ mod map;
 pub(crate) mod memory;
 #[cfg(feature = "peers")]
 mod mmap_sync;
+#[cfg(target_os = "linux")]
+pub(crate) mod pair;
 #[cfg(feature = "peers")]
 mod parking_lot;
 #[cfg(target_os = "linux")]
@@ -28,6 +32,8 @@ pub(crate) mod python;
 mod redb;
 #[cfg(target_os = "linux")]
 mod redis;
+#[cfg(target_os = "linux")]
+mod ring;
 #[cfg(feature = "peers")]
 mod shared_hashmap;
 mod std;
@@ -97,7 +103,7 @@ pub(crate) const PEERS: &[Peer] = &[
         title: "Boost",
         shared: true,
         setup: "g++ -O3, managed_mapped_file in memory, unordered_map, map with cached_node_allocator, \
-                interprocess_mutex around each operation",
+                interprocess_mutex around each operation; Lockfree's spsc_queue there, of 1,024 messages, spinning",
         #[cfg(target_os = "linux")]
         probe: boost::probe,
         #[cfg(not(target_os = "linux"))]

@@ -41,6 +41,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     processes::DEQUE,
     #[cfg(target_os = "linux")]
     processes::QUEUE,
+    #[cfg(target_os = "linux")]
+    processes::CHANNEL,
     Workload {
         name: "map",
         about: "filling, reading, changing, emptying a map of 1,000,000 entries",

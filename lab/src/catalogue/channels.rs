@@ -90,6 +90,16 @@ pub fn channels() -> Vec<Scenario> {
                 c.send(7)
             },
         ),
+        // After so many calls they go as far as they may without a look at the other end.
+        steps::<Numbers>(
+            "SharedChannel<u64>: two sent in a stream of calls",
+            few(70),
+            &[|c| c.push_back(70), |c| c.push_back(71)],
+            |c, _| {
+                c.send(70)?;
+                c.try_send(71)
+            },
+        ),
         steps::<Numbers>(
             "SharedChannel<u64>: take the ends of the dead",
             few(1),

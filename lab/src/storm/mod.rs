@@ -389,6 +389,7 @@ impl Storm {
             ended: shared.ended.get()?,
             counter: shared.counter.get()?,
             lists: (0..seats).filter_map(list).collect(),
+            messages: shared.messages()?,
         })
     }
 

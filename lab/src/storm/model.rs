@@ -13,6 +13,8 @@ pub struct Content {
     pub counter: u64,
     /// What was written, by seat.
     pub lists: BTreeMap<u64, Vec<u64>>,
+    /// What waits in the channel, the next one first.
+    pub messages: Vec<u64>,
 }
 
 /// What came of a comparison.
@@ -31,6 +33,7 @@ pub fn compare(notes: &[Vec<Note>], content: &Content) -> Account {
     let mut account = Account { acknowledged, ..Account::default() };
     tokens(notes, content, &mut account);
     counter(notes, content, &mut account);
+    messages(notes, content, &mut account);
     for (seat, notes) in notes.iter().enumerate() {
         let empty = Vec::new();
         list(seat, notes, content.lists.get(&(seat as u64)).unwrap_or(&empty), &mut account);
@@ -98,6 +101,40 @@ fn counter(notes: &[Vec<Note>], content: &Content, account: &mut Account) {
     }
 }
 
+/// Each message that was sent waits, or was taken once; of those that nobody knows to have taken, each was perhaps taken by
+/// somebody who died with it. Those of one sender come in their order.
+fn messages(notes: &[Vec<Note>], content: &Content, account: &mut Account) {
+    let sent: BTreeSet<u64> = values(notes, Kind::Send, true).collect();
+    let perhaps: BTreeSet<u64> = values(notes, Kind::Send, false).collect();
+    let (mut seen, mut newest) = (BTreeSet::new(), BTreeMap::new());
+    let mut look = |message: u64, account: &mut Account| {
+        if !sent.contains(&message) && !perhaps.contains(&message) {
+            account.faults.push(format!("message {message:x} comes from nowhere"));
+        }
+        if !seen.insert(message) {
+            account.doubled += 1;
+            account.faults.push(format!("message {message:x} is there twice"));
+        }
+    };
+    for message in values(notes, Kind::Receive, true) {
+        look(message, account);
+        let newest = newest.entry(message >> SEAT_SHIFT).or_insert(message);
+        *newest = message.max(*newest);
+    }
+    for message in &content.messages {
+        look(*message, account);
+        if newest.insert(message >> SEAT_SHIFT, *message).is_some_and(|before| before > *message) {
+            account.faults.push(format!("message {message:x} waits behind a later one of its sender"));
+        }
+    }
+    let missing = sent.iter().filter(|message| !seen.contains(message)).count() as u64;
+    let open = values(notes, Kind::Receive, false).count() as u64;
+    if missing > open {
+        account.lost += missing - open;
+        account.faults.push(format!("lost: {missing} messages are missing, and {open} receivers died"));
+    }
+}
+
 /// The acknowledged lines in their order, the others perhaps, and nothing else.
 fn list(seat: usize, notes: &[Note], found: &[u64], account: &mut Account) {
     let mut left = found.iter().peekable();
@@ -135,11 +172,18 @@ mod tests {
             note(Kind::Write, 7, true),
             note(Kind::Write, 8, false),
             note(Kind::Write, 9, true),
+            note(Kind::Send, 21, true),
+            note(Kind::Send, 22, true),
+            note(Kind::Send, 23, true),
+            note(Kind::Send, 24, false),
+            note(Kind::Receive, 22, true),
+            note(Kind::Receive, 0, false),
         ]]
     }
 
     fn content() -> Content {
-        Content { tokens: vec![1], ended: [1, 2], counter: 5, lists: BTreeMap::from([(0, vec![7, 9])]) }
+        let lists = BTreeMap::from([(0, vec![7, 9])]);
+        Content { tokens: vec![1], ended: [1, 2], counter: 5, lists, messages: vec![23] }
     }
 
     fn faults(change: impl FnOnce(&mut Content)) -> usize {
@@ -155,6 +199,7 @@ mod tests {
         assert_eq!(faults(|content| content.ended = [2, 5]), 0, "the third was put and has ended");
         assert_eq!(faults(|content| content.counter = 8), 0);
         assert_eq!(faults(|content| content.lists.get_mut(&0).unwrap().insert(1, 8)), 0);
+        assert_eq!(faults(|content| content.messages = vec![23, 24]), 0, "the fourth was sent");
     }
 
     #[test]
@@ -168,5 +213,10 @@ mod tests {
         assert!(faults(|content| content.counter = 9) > 0);
         assert!(faults(|content| content.lists.get_mut(&0).unwrap().truncate(1)) > 0);
         assert!(faults(|content| content.lists.get_mut(&0).unwrap().push(9)) > 0);
+        assert!(faults(|content| content.messages.clear()) > 0, "two are missing, and one receiver died");
+        assert!(faults(|content| content.messages.push(22)) > 0);
+        assert!(faults(|content| content.messages.push(25)) > 0);
+        assert!(faults(|content| content.messages = vec![24, 23]) > 0);
+        assert!(faults(|content| content.messages = vec![21, 23]) > 0, "the second came out before the first");
     }
 }

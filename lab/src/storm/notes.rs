@@ -21,6 +21,10 @@ pub enum Kind {
     Write = 5,
     /// Anything that the model does not follow.
     Other = 6,
+    /// A message goes into the channel.
+    Send = 7,
+    /// A message is taken off it: which one, when it has been.
+    Receive = 8,
 }
 
 /// One operation.
@@ -88,6 +92,8 @@ fn parse(bytes: &[u8]) -> Option<Note> {
         4 => Kind::Count,
         5 => Kind::Write,
         6 => Kind::Other,
+        7 => Kind::Send,
+        8 => Kind::Receive,
         _ => return None,
     };
     Some(Note { kind, value: word(8), acknowledged: word(0) >> 8 & 1 == 1 })

@@ -4,12 +4,14 @@
 //! in the book of the ended, in the same transaction.
 
 use commy::{
-    Error, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedCounter, SharedGauge, SharedHashMap,
-    SharedHashSet, SharedString, SharedVec, SharedVecDeque, Transaction,
+    Error, Region, Result, SharedBTreeMap, SharedBTreeSet, SharedBox, SharedChannel, SharedCounter, SharedGauge,
+    SharedHashMap, SharedHashSet, SharedString, SharedVec, SharedVecDeque, Transaction,
 };
 
 /// Most numbers in the line.
 const LINE: usize = 100;
+/// Most messages in the channel.
+const MESSAGES: usize = 64;
 /// Objects that come and go.
 pub const PASSING: u64 = 12;
 /// Containers of tokens.
@@ -38,6 +40,21 @@ pub struct Shared {
     pub long: SharedVec<u64>,
     /// What each worker has written, line by line.
     pub lists: SharedHashMap<String, Vec<u64>>,
+    /// Messages of which each reaches one.
+    pub channel: SharedChannel<Message>,
+}
+
+/// A number that nobody else sends, in ways that show a torn message.
+pub type Message = [u64; 4];
+
+pub fn message_of(number: u64) -> Message {
+    [number, !number, number.rotate_left(17), number]
+}
+
+/// The number of a message.
+pub fn number_of(message: Message) -> u64 {
+    assert_eq!(message, message_of(message[0]), "a torn message");
+    message[0]
 }
 
 /// One of so many transfers takes its locks in any order.
@@ -46,7 +63,7 @@ const OUT_OF_ORDER: u64 = 50_000;
 /// Names of all objects that stay.
 pub const NAMES: &[&str] = &[
     "vector", "queue", "map", "set", "tree", "ranks", "ended", "counter", "gauge", "line", "text", "row", "long",
-    "lists",
+    "lists", "channel",
 ];
 
 /// A token as a text, long enough for a block of its own for two of three.
@@ -79,6 +96,7 @@ impl Shared {
             row: region.object("row")?,
             long: region.object("long")?,
             lists: region.object("lists")?,
+            channel: SharedChannel::with_capacity(&region, "channel", MESSAGES)?,
             region,
         })
     }
@@ -100,6 +118,7 @@ impl Shared {
             row: region.open_object("row")?,
             long: region.open_object("long")?,
             lists: region.open_object("lists")?,
+            channel: region.open_object("channel")?,
             region,
         })
     }
@@ -251,7 +270,12 @@ impl Shared {
         Ok(all)
     }
 
-    /// Takes every lock that somebody may have died with.
+    /// The numbers of the messages that wait, the next one first.
+    pub fn messages(&self) -> Result<Vec<u64>> {
+        Ok(self.channel.to_vec()?.into_iter().map(number_of).collect())
+    }
+
+    /// Takes every lock that somebody may have died with, and both ends of the channel.
     pub fn touch(&self) -> Result<()> {
         drop(self.vector.write()?);
         drop(self.queue.write()?);
@@ -265,6 +289,8 @@ impl Shared {
         drop(self.row.write()?);
         drop(self.long.write()?);
         drop(self.lists.write()?);
+        drop(self.channel.sender()?);
+        drop(self.channel.receiver()?);
         Ok(())
     }
 
@@ -280,6 +306,7 @@ impl Shared {
         if let Some((key, text)) = self.tree.last_key_value()? {
             assert_eq!(text, text_of(key), "another value than that of token {key:x}");
         }
+        self.messages()?;
         let total = self.gauge.get()?;
         assert!((0..=1024).contains(&total), "a gauge of {total}");
         Ok(())

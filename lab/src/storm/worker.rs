@@ -1,7 +1,7 @@
 //! A process at work until it is killed, and one that only reads.
 
 use super::notes::{Kind, Notes};
-use super::shared::{PASSING, PLACES, Shared};
+use super::shared::{Message, PASSING, PLACES, Shared, message_of, number_of};
 use super::{Canary, Job};
 use crate::Verdict;
 use crate::random::Random;
@@ -13,6 +13,9 @@ pub const SEAT_SHIFT: u32 = 40;
 
 /// The longest pause between two operations.
 const MOST_PAUSE_US: u64 = 1_500;
+
+/// How long a call waits for something that may not come.
+const MOMENT: Duration = Duration::from_micros(300);
 
 /// Long enough for the slowest machine; a wait as long as this is a hang.
 pub fn options(job: &Job) -> RegionOptions {
@@ -53,12 +56,14 @@ pub fn work(job: &Job) -> Verdict {
 
 impl Worker<'_> {
     fn act(&mut self) -> Result<()> {
-        match self.random.below(40) {
+        match self.random.below(46) {
             0..8 => self.put(),
             8..18 => self.transfer(),
             18..22 => self.end(),
             22..24 => self.count(),
             24..26 => self.write(),
+            26..29 => self.send(),
+            29..32 => self.receive(),
             _ => {
                 self.note(Kind::Other, 0, false);
                 self.other()?;
@@ -125,25 +130,93 @@ impl Worker<'_> {
         Ok(())
     }
 
+    /// One message by a call, or some by a kept end.
+    fn send(&mut self) -> Result<()> {
+        let channel = self.shared.channel.clone();
+        if self.random.below(3) > 0 {
+            return self.send_by(|message| channel.send_timeout(message, MOMENT));
+        }
+        let mut sender = channel.sender()?;
+        for _ in 0..1 + self.random.below(4) {
+            if self.random.below(3) > 0 {
+                self.send_by(|message| sender.send_timeout(message, MOMENT))?;
+                continue;
+            }
+            self.send_by(|message| {
+                let mut place = sender.try_reserve()?.ok_or(Error::Full { limit: 0 })?;
+                *place = message;
+                place.commit()
+            })?;
+        }
+        Ok(())
+    }
+
+    fn send_by(&mut self, send: impl FnOnce(Message) -> Result<()>) -> Result<()> {
+        self.tokens += 1;
+        let number = (self.job.seat + 1) << SEAT_SHIFT | self.tokens;
+        if self.job.canary == Some(Canary::Early) {
+            self.note(Kind::Send, number, true);
+            return match send(message_of(number)) {
+                Err(error) if !is_over(&error) => Err(error),
+                _ => Ok(()),
+            };
+        }
+        self.note(Kind::Send, number, false);
+        let kind = match send(message_of(number)) {
+            Ok(()) => Kind::Send,
+            Err(error) if is_over(&error) => Kind::Other,
+            Err(error) => return Err(error),
+        };
+        self.note(kind, number, true);
+        Ok(())
+    }
+
+    /// As [`send`](Self::send).
+    fn receive(&mut self) -> Result<()> {
+        let channel = self.shared.channel.clone();
+        if self.random.below(3) > 0 {
+            return self.receive_by(|| channel.recv_timeout(MOMENT));
+        }
+        let mut receiver = channel.receiver()?;
+        for _ in 0..1 + self.random.below(4) {
+            if self.random.below(3) > 0 {
+                self.receive_by(|| receiver.recv_timeout(MOMENT))?;
+            } else {
+                self.receive_by(|| Ok(receiver.try_recv_ref()?.map(|message| *message)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive_by(&mut self, receive: impl FnOnce() -> Result<Option<Message>>) -> Result<()> {
+        self.note(Kind::Receive, 0, false);
+        match receive() {
+            Ok(Some(message)) => self.note(Kind::Receive, number_of(message), true),
+            Ok(None) => self.note(Kind::Other, 0, true),
+            Err(error) if is_over(&error) => self.note(Kind::Other, 0, true),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     fn other(&mut self) -> Result<()> {
-        let moment = Duration::from_micros(300);
         let Shared { line, text, row, long, gauge, .. } = &self.shared;
         match self.random.below(16) {
             0 => self.shared.change_mind(),
-            1 => line.pop_front_wait(moment).map(drop),
+            1 => line.pop_front_wait(MOMENT).map(drop),
             2 => {
                 let mut line = line.write()?;
                 let next = line.back().map_or(0, |last| last + 1);
                 line.try_push_back(next).map(drop)
             }
-            3 => line.pop_front_many_wait(5, moment).map(drop),
+            3 => line.pop_front_many_wait(5, MOMENT).map(drop),
             4 => {
                 let seen = row.version()?;
-                row.wait_changed(seen, moment).map(drop)
+                row.wait_changed(seen, MOMENT).map(drop)
             }
             5 => {
                 let now = row.get()?[0];
-                row.wait_while(|row| row[0] == now, moment).map(drop)
+                row.wait_while(|row| row[0] == now, MOMENT).map(drop)
             }
             6 | 7 => row.update(|row| row.iter_mut().for_each(|number| *number += 1)),
             8 => {
@@ -191,6 +264,16 @@ impl Worker<'_> {
             Err(Error::NotFound | Error::Removed) => Ok(()),
             other => other,
         }
+    }
+}
+
+/// Has a call waited as long as it was to, for room or for an end that another one keeps? A wait of any other length is a
+/// hang.
+fn is_over(error: &Error) -> bool {
+    match error {
+        Error::Full { .. } => true,
+        Error::Timeout { waited, .. } => *waited < Duration::from_secs(1),
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Workloads of several processes. For Linux alone: one of the roles that the processes play holds the kernel's robust
 //! mutex, which other systems lack.
 
+mod channel;
 mod contention;
 mod deque;
 mod queue;
@@ -21,6 +22,11 @@ pub(super) const DEQUE: Workload = Workload {
 };
 pub(super) const QUEUE: Workload =
     Workload { name: "queue", about: "one number from process to process, and there and back", run: queue::run };
+pub(super) const CHANNEL: Workload = Workload {
+    name: "channel",
+    about: "messages from process to process, and there and back, through channels",
+    run: channel::run,
+};
 pub(super) const RECOVERY: Workload =
     Workload { name: "recovery", about: "taking a lock whose holder is killed", run: recovery::run };
 pub(super) const CONTENTION: Workload =

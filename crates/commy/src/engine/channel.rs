@@ -18,10 +18,10 @@ use crate::sys::Instant;
 use crate::{Error, Result, sys};
 
 /// A sleeper looks again after this time whatever happens. A wake is lost only if whoever owes it dies before.
-const RECHECK: Duration = Duration::from_millis(10);
+pub(super) const RECHECK: Duration = Duration::from_millis(10);
 /// The first sleep after a time without any: the other end may have looked for sleepers just before its new count could be
 /// seen, because it spared the fence in between. (The timer for a time as short as this costs as much as the sleep.)
-const FIRST_SLEEP: Duration = Duration::from_millis(1);
+pub(super) const FIRST_SLEEP: Duration = Duration::from_millis(1);
 /// How often somebody who has stepped aside for a remover looks at its life.
 const ASIDE: Duration = Duration::from_micros(300);
 
@@ -234,7 +234,7 @@ impl EndLock<'_> {
             }
             hints = MOST_HINTS;
         }
-        let mut pauses = Pauses::new(hints);
+        let mut pauses = Pauses::from_one_to_one(hints);
         let mut moved = false;
         while !moved && pauses.pause() {
             moved = self.end.look()?;

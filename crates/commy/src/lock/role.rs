@@ -49,11 +49,10 @@ impl Limit {
 
     /// What is left of it.
     pub(crate) fn left(&mut self) -> Duration {
-        let elapsed = self.started.get_or_insert_with(Instant::now).elapsed();
         match self.patience {
             Patience::Endless => Duration::MAX,
             Patience::None => Duration::ZERO,
-            Patience::Limited(whole) => whole.saturating_sub(elapsed),
+            Patience::Limited(whole) => whole.saturating_sub(self.started.get_or_insert_with(Instant::now).elapsed()),
         }
     }
 

@@ -10,6 +10,10 @@
 //! sender's lie the messages that wait; their slots are read by the owner of the receiver's role alone, all others are
 //! written by the owner of the sender's role alone. One store of a count hands a slot over.
 //!
+//! Invariant CH2: the owner of an end's role alone stores to its limit, up to which the other end's count has let it go;
+//! its own count never passes that. So in a stream of calls whoever has the role next need not look at the other end, whose
+//! line is far away, for each message: as little as a kept end does.
+//!
 //! Control blocks have a class of their own, whose memory never serves anything else: who has a handle of a channel that
 //! was removed may still try for a role, and learns then that it is gone (invariant K2).
 
@@ -17,10 +21,9 @@ use crate::sys::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use super::place::Place;
-use crate::crash::crash_point;
+use crate::crash::{crash_point, is_variant};
 use crate::heap::{page_kind, span_pages};
 use crate::journal::{CONTROL_CLASS, Context, HEAD_SIZE};
-use crate::lock::change_class;
 use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Result, sys};
@@ -50,8 +53,8 @@ pub(crate) enum Side {
 /// Where the parts of a channel are, for as long as there is the channel.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ChannelView {
-    control: u64,
-    slots: u64,
+    pub(crate) control: u64,
+    pub(crate) slots: u64,
     pub(crate) capacity: u32,
 }
 
@@ -100,6 +103,7 @@ pub(crate) fn found_channel(context: &mut Context, raw: &RawHeader, slot_size: u
     words.closing.put(0);
     for end in [&words.sender, &words.receiver] {
         end.count.put(FIRST);
+        end.limit.put(FIRST);
         end.awaited.put(0);
         end.hints.put(FIRST_HINTS);
         [&end.streak, &end.misses, &end.processor].iter().for_each(|word| word.put(0));
@@ -201,7 +205,7 @@ impl<'a> Channel<'a> {
     /// Wakes everybody who sleeps at either end.
     pub(crate) fn wake_all(&self) {
         for end in [&self.control.sender, &self.control.receiver] {
-            sys::futex_wake(&end.count, i32::MAX, change_class::CHANGE);
+            sys::futex_wake(&end.count, i32::MAX, sys::EVERY_CLASS);
         }
     }
 }
@@ -214,7 +218,7 @@ pub(crate) struct End<'a> {
     /// How far it may go beyond the other end's count.
     lead: u32,
     /// Messages that have gone through.
-    count: u32,
+    pub(crate) count: u32,
     /// How far it may go without another look at the other end.
     limit: u32,
 }
@@ -228,17 +232,25 @@ impl<'a> End<'a> {
             Side::Sender => (sender, receiver, channel.capacity),
             Side::Receiver => (receiver, sender, 0),
         };
-        let count = own.count.load(Ordering::Acquire);
-        End { channel, own, other, lead, count, limit: count }
+        let mut end = End { channel, own, other, lead, count: 0, limit: 0 };
+        end.renew();
+        end
     }
 
-    /// Begins anew after another one has had the role.
+    /// Begins where whoever had the role before has left off.
+    #[inline(always)]
     pub(crate) fn renew(&mut self) {
         self.count = self.own.count.load(Ordering::Acquire);
-        self.forget_limit();
+        self.limit = self.own.limit.load(Ordering::Relaxed);
+        let in_stream = self.own.streak.load(Ordering::Relaxed) == STREAK;
+        // (A limit that is none is a damaged file's: a look at the counts says so.)
+        if !in_stream || self.limit.wrapping_sub(self.count) > self.channel.capacity {
+            self.forget_limit();
+        }
     }
 
     /// Looks at the other end before it goes on.
+    #[inline(always)]
     pub(crate) fn forget_limit(&mut self) {
         self.limit = self.count;
     }
@@ -252,12 +264,18 @@ impl<'a> End<'a> {
     /// Looks at the other end: is there a slot for this one?
     #[inline(always)]
     pub(crate) fn look(&mut self) -> Result<bool> {
-        let limit = self.other.count.load(Ordering::Acquire).wrapping_add(self.lead);
+        let order = if is_variant!(LooksWithoutOrder) { Ordering::Relaxed } else { Ordering::Acquire };
+        let limit = self.other.count.load(order).wrapping_add(self.lead);
         if limit.wrapping_sub(self.count) > self.channel.capacity {
             return Err(self.misshapen());
         }
+        if limit == self.count {
+            return Ok(false);
+        }
         self.limit = limit;
-        Ok(self.is_ready())
+        self.own.limit.put(limit);
+        crash_point!("channel: limit moved");
+        Ok(true)
     }
 
     #[cold]
@@ -277,11 +295,22 @@ impl<'a> End<'a> {
     pub(crate) fn advance(&mut self) {
         crash_point!("channel: slot done, not counted");
         self.count = self.count.wrapping_add(1);
+        // As by a processor that looks before others see the count.
+        let early = is_variant!(EarlyLook).then(|| self.look_early());
         self.own.count.put(self.count);
         crash_point!("channel: counted, nobody woken");
-        if self.own.awaited.load(Ordering::Relaxed) != 0 {
-            wake(self.own, self.count);
+        let flags = early.unwrap_or_else(|| self.own.awaited.load(Ordering::Relaxed));
+        if flags != 0 {
+            wake(self.own, self.count, flags);
         }
+    }
+
+    #[cold]
+    fn look_early(&self) -> u64 {
+        let flags = self.own.awaited.load(Ordering::SeqCst);
+        #[cfg(loom)]
+        sys::model::reached("channel: looked early");
+        flags
     }
 
     /// It had a slot at the first look. After enough of these the other end spares its fence.
@@ -311,7 +340,7 @@ impl<'a> End<'a> {
             let raised = |flags: u64| Some(flags & FENCED | ASLEEP | u64::from(seen));
             let flags = other.awaited.fetch_update(Ordering::SeqCst, Ordering::SeqCst, raised).unwrap_or(0);
             is_fenced &= flags & FENCED != 0;
-            fence(Ordering::SeqCst);
+            // (Both are accesses of the one order that all such have, and the second comes later in it.)
             crash_point!("channel: flag up");
             let now = other.count.load(Ordering::SeqCst);
             if now == seen {
@@ -322,8 +351,8 @@ impl<'a> End<'a> {
         if !self.is_at_a_stand(own.count.load(Ordering::SeqCst), seen) {
             return;
         }
-        let length = if is_fenced { length } else { length.min(first) };
-        sys::futex_wait(&other.count, seen, change_class::CHANGE, Some(length));
+        let length = if is_fenced || is_variant!(SleepsUnseen) { length } else { length.min(first) };
+        sys::futex_wait(&other.count, seen, sys::EVERY_CLASS, Some(length));
     }
 
     /// Has this end no slot, as far as anybody can see without the role?
@@ -337,17 +366,27 @@ impl<'a> End<'a> {
     }
 }
 
-/// Wakes who sleeps until `end`'s count is not what they have seen. A flag of this very count stays: it is of somebody who
-/// has seen it and waits for the next one.
+/// Wakes who sleeps until `end`'s count is not what they have seen; `flags` is what stood there at a first look. A flag of
+/// this very count stays: it is of somebody who has seen it and waits for the next one.
 #[cold]
-fn wake(end: &ChannelEnd, count: u32) {
-    fence(Ordering::SeqCst);
-    let flags = end.awaited.load(Ordering::SeqCst);
-    if flags & ASLEEP == 0 || flags as u32 == count {
+fn wake(end: &ChannelEnd, count: u32, mut flags: u64) {
+    if flags & ASLEEP == 0 {
+        // Nobody slept as far as could be seen before others could see the count. (Where somebody did, taking the flag
+        // down is as good as a fence.)
+        if is_variant!(BelievesFirstLook) {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        flags = end.awaited.load(Ordering::SeqCst);
+    }
+    if flags & ASLEEP == 0 || flags as u32 == count && !is_variant!(ClearsFlagOfThisCount) {
         return;
     }
     // From now on we look behind a fence, and whoever sleeps next knows.
-    let _ = end.awaited.compare_exchange(flags, FENCED, Ordering::SeqCst, Ordering::Relaxed);
+    let _ = end.awaited.compare_exchange(flags, FENCED, Ordering::SeqCst, Ordering::SeqCst);
     crash_point!("channel: flag down, nobody woken");
-    sys::futex_wake(&end.count, i32::MAX, change_class::CHANGE);
+    if is_variant!(CountWakesNobody) {
+        return;
+    }
+    sys::futex_wake(&end.count, i32::MAX, sys::EVERY_CLASS);
 }

@@ -285,8 +285,9 @@ pub(crate) struct ChannelEnd {
     pub(crate) misses: AtomicU32,
     /// One more than the number of the processor on which it last had to wait; 0: it never had.
     pub(crate) processor: AtomicU32,
-    reserved: AtomicU32,
-    reserved2: [AtomicU64; 2],
+    /// How far this end may go, as far as it has seen the other one's count: never behind its own count.
+    pub(crate) limit: AtomicU32,
+    reserved: [AtomicU64; 2],
 }
 
 /// The words of a channel that move: each end on a line of its own, and not on neighbours, which are fetched in pairs.

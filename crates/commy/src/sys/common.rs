@@ -45,6 +45,9 @@ pub(crate) enum WaitResult {
     Changed,
 }
 
+/// The class of sleepers, and of wakes, on a word of which there is no more than one kind.
+pub(crate) const EVERY_CLASS: u32 = 0xff;
+
 /// A process, beyond the reuse of its number.
 ///
 /// `start_time` is 0 if the system does not say, and `pid_namespace` is 0 if the numbers that can be looked up are not

@@ -6,6 +6,7 @@
 
 mod adoption;
 mod change;
+mod channel;
 mod guards;
 mod slots;
 mod writers;

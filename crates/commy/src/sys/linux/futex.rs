@@ -8,32 +8,28 @@ use crate::sys::atomic::AtomicU32;
 use std::ptr;
 use std::time::Duration;
 
-use super::super::common::WaitResult;
+use super::super::common::{EVERY_CLASS, WaitResult};
 use super::clock::monotonic_ns;
 
 /// Sleeps while `word` holds `expected`, until a wake that shares a bit with `class`, or for `timeout` at most.
 ///
-/// `class` must not be 0. The timeout is turned into a point of the monotonic clock once, at the call.
+/// `class` must not be 0. The timeout is turned into a point of the monotonic clock once, at the call: by us, except for
+/// [`EVERY_CLASS`], for which the kernel does it and nobody needs to read a clock.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, class: u32, timeout: Option<Duration>) -> WaitResult {
     debug_assert!(class != 0, "a wait of no class cannot be woken");
-    let deadline = timeout.map(|timeout| {
-        let ns = u128::from(monotonic_ns()) + timeout.as_nanos();
+    let (operation, since) = match class {
+        EVERY_CLASS => (libc::FUTEX_WAIT, 0),
+        _ => (libc::FUTEX_WAIT_BITSET, timeout.map_or(0, |_| monotonic_ns())),
+    };
+    let end = timeout.map(|timeout| {
+        let ns = u128::from(since) + timeout.as_nanos();
         let seconds = libc::time_t::try_from(ns / 1_000_000_000).unwrap_or(libc::time_t::MAX);
         libc::timespec { tv_sec: seconds, tv_nsec: (ns % 1_000_000_000) as libc::c_long }
     });
-    let deadline = deadline.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let end = end.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: the word and the time live across the call; the unused fifth argument is null.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT_BITSET,
-            expected,
-            deadline,
-            ptr::null::<u32>(),
-            class,
-        )
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, expected, end, ptr::null::<u32>(), class) };
     if result == 0 {
         return WaitResult::Woken;
     }

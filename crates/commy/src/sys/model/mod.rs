@@ -46,6 +46,16 @@ pub(crate) enum Variant {
     ByteFirst,
     /// Wrong: newcomers take a word that is reserved or claimed by reads.
     IgnoresClaims,
+    /// Wrong: an end of a channel sleeps for long though the other one looks without a fence.
+    SleepsUnseen,
+    /// Wrong: an end that was told to look behind a fence does not.
+    BelievesFirstLook,
+    /// Wrong: an end takes down the flag of somebody who has seen its count and waits for the next one.
+    ClearsFlagOfThisCount,
+    /// Wrong: an end takes a flag down and wakes nobody.
+    CountWakesNobody,
+    /// Wrong: the other end's count is looked at without an order to what stands in the slots.
+    LooksWithoutOrder,
 }
 
 /// One run of a model.
