@@ -72,7 +72,7 @@ impl RegionOptions {
 
     /// Takes the page faults in advance (off unless set): all that the region has committed is in this process's page tables
     /// when opening returns, what the process itself makes it grow by when it has grown, and what others do about a heartbeat
-    /// later (a read-only client: when it first meets it). Opening takes some 40 ms longer for each GiB that is in memory;
+    /// later (a read-only client: when it first meets it). Opening takes some 70 ms longer for each GiB that is in memory;
     /// after that the first touch of a page costs nothing. What a disk has is read, and pages nobody writes stay clean.
     ///
     /// Best effort and never an error: nothing happens on Linux before 5.14, and on Windows pages are only read from the disk.
