@@ -2,6 +2,8 @@
 // builds and asks it.
 //
 //   boost SEGMENT unordered|ordered [YARD]
+//   boost SEGMENT texts           keys, clear, insert, get: of a number a key of 32 hexadecimal digits and a value of 100;
+//                                 the sum of get is that of the values' last bytes
 //   keys COUNT FILE               -> COUNT     a batch of keys
 //   clear                         -> 0
 //   insert|get|update|remove|scan|iterate BATCH         -> nanoseconds sum
@@ -22,6 +24,7 @@
 #include <boost/interprocess/allocators/allocator.hpp>
 #include <boost/interprocess/allocators/cached_node_allocator.hpp>
 #include <boost/interprocess/containers/map.hpp>
+#include <boost/interprocess/containers/string.hpp>
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/interprocess/managed_mapped_file.hpp>
 #include <boost/interprocess/sync/interprocess_mutex.hpp>
@@ -55,6 +58,9 @@ using Ordered = ipc::map<uint64_t, uint64_t, std::less<uint64_t>, Nodes>;
 using Mutex = ipc::interprocess_mutex;
 using Lock = ipc::scoped_lock<Mutex>;
 using Keys = std::vector<uint64_t>;
+
+using Letters = ipc::allocator<char, Manager>;
+using Text = ipc::basic_string<char, std::char_traits<char>, Letters>;
 
 static const size_t CAPACITY = size_t(2) << 30;
 static const int SCAN = 100;
@@ -288,6 +294,75 @@ template <class Map> static void serve(Segment &segment, Map &map, Mutex &mutex,
     }
 }
 
+// Texts are compared with those of this process as they are: a look-up makes none in the segment.
+static size_t hash_of(const char *begin, size_t length) { return boost::hash_range(begin, begin + length); }
+struct Hash {
+    size_t operator()(const Text &text) const { return hash_of(text.data(), text.size()); }
+    size_t operator()(const std::string &text) const { return hash_of(text.data(), text.size()); }
+};
+struct Equal {
+    bool operator()(const Text &one, const Text &other) const { return one == other; }
+    bool operator()(const std::string &one, const Text &other) const {
+        return one.size() == other.size() && memcmp(one.data(), other.data(), one.size()) == 0;
+    }
+    bool operator()(const Text &one, const std::string &other) const { return (*this)(other, one); }
+};
+using Written = std::pair<const Text, Text>;
+using Texts = boost::unordered_map<Text, Text, Hash, Equal, ipc::allocator<Written, Manager>>;
+
+static void serve_texts(Segment &segment, Texts &map, Mutex &mutex) {
+    std::vector<std::vector<std::pair<std::string, std::string>>> batches;
+    Letters letters(segment.get_segment_manager());
+    std::string line;
+    while (std::getline(std::cin, line)) {
+        std::istringstream words(line);
+        std::string verb, path;
+        uint64_t a = 0;
+        words >> verb >> a;
+        if (verb == "keys") {
+            words >> path;
+            Keys keys(a);
+            FILE *file = fopen(path.c_str(), "rb");
+            if (!file || fread(keys.data(), 8, a, file) != a) throw std::runtime_error("no keys");
+            fclose(file);
+            batches.emplace_back();
+            for (uint64_t key : keys) {
+                char name[33], value[101];
+                snprintf(name, sizeof name, "%032llx", (unsigned long long)key);
+                snprintf(value, sizeof value, "%0100llx", (unsigned long long)key);
+                batches.back().emplace_back(name, value);
+            }
+            std::cout << a << std::endl;
+        } else if (verb == "clear") {
+            map.clear();
+            std::cout << 0 << std::endl;
+        } else if (verb == "insert") {
+            timed([&] {
+                uint64_t sum = 0;
+                for (auto &text : batches.at(a)) {
+                    Lock lock(mutex);
+                    Text key(text.first.data(), text.first.size(), letters), value(text.second.data(), text.second.size(), letters);
+                    sum += map.emplace(std::move(key), std::move(value)).second;
+                }
+                return sum;
+            });
+        } else if (verb == "get") {
+            timed([&] {
+                uint64_t sum = 0;
+                for (auto &text : batches.at(a)) {
+                    Lock lock(mutex);
+                    auto entry = map.find(text.first, Hash(), Equal());
+                    if (entry == map.end()) throw std::runtime_error("a key is missing");
+                    sum += (unsigned char)entry->second.back();
+                }
+                return sum;
+            });
+        } else {
+            throw std::runtime_error("no such verb: " + verb);
+        }
+    }
+}
+
 // Names without slashes, which go when one of the processes does.
 struct Queues {
     std::string names[2];
@@ -433,6 +508,9 @@ int main(int count, char **words) {
             spsc<1>(segment);
         } else if (words[2] == std::string("spsc-64")) {
             spsc<8>(segment);
+        } else if (words[2] == std::string("texts")) {
+            ipc::allocator<Written, Manager> entries(segment.get_segment_manager());
+            serve_texts(segment, *segment.find_or_construct<Texts>("texts")(size_t(16), Hash(), Equal(), entries), mutex);
         } else if (words[2] == std::string("ordered")) {
             Nodes nodes(segment.get_segment_manager());
             serve(segment, *segment.find_or_construct<Ordered>("map")(std::less<uint64_t>(), nodes), mutex, yard);

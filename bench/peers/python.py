@@ -2,6 +2,7 @@
 
 bench/src/peers/python.rs runs and asks it. The words are those of boost.cpp, and
 
+  (of `texts` a key is 32 hexadecimal digits, its value 100, and the sum is that of the values' last bytes)
   flow COUNT    -> nanoseconds right            so many numbers from one process to another
   trips COUNT   -> median 99-of-100 right       nanoseconds there and back, one after the other
 """
@@ -20,7 +21,7 @@ def timed(work):
     print(time.monotonic_ns() - start, total & MASK, flush=True)
 
 
-def manager():
+def manager(act):
     batches = []
     with multiprocessing.Manager() as server:
         shared = server.dict()
@@ -37,6 +38,14 @@ def manager():
                 print(0, flush=True)
             else:
                 timed(lambda: act(shared, words[0], batches[int(words[1])]))
+
+
+def act_on_texts(shared, verb, keys):
+    if verb == "insert":
+        for key in keys:
+            shared[f"{key:032x}"] = f"{key:0100x}"
+        return len(keys)
+    return sum(ord(shared[f"{key:032x}"][-1]) for key in keys)
 
 
 def act(shared, verb, keys):
@@ -103,4 +112,4 @@ def trip(there, back, number):
 
 
 if __name__ == "__main__":
-    {"manager": manager, "queue": queue}[sys.argv[1]]()
+    {"manager": lambda: manager(act), "texts": lambda: manager(act_on_texts), "queue": queue}[sys.argv[1]]()

@@ -19,6 +19,10 @@ pub(crate) struct Arguments {
     peers: Vec<&'static Peer>,
     /// Where the rows go, for `report` and `compare`.
     pub(crate) tsv: Option<PathBuf>,
+    /// The folder in which the page is written.
+    pub(crate) page: Option<PathBuf>,
+    /// Also what takes a minute and 10 GiB of memory.
+    pub(crate) large: bool,
     /// A hundredth of everything: shows that the workloads run, and nothing else.
     pub(crate) quick: bool,
     pub(crate) seed: u64,
@@ -35,6 +39,8 @@ impl Arguments {
             names: Vec::new(),
             peers: Vec::new(),
             tsv: None,
+            page: None,
+            large: false,
             quick: false,
             seed: 1,
             kills: 200,
@@ -52,6 +58,8 @@ impl Arguments {
                 // Cargo's own.
                 "--bench" => {}
                 "--tsv" => arguments.tsv = Some(words.next().ok_or("--tsv wants a file")?.into()),
+                "--page" => arguments.page = Some(words.next().ok_or("--page wants a folder")?.into()),
+                "--large" => arguments.large = true,
                 "--quick" => arguments.quick = true,
                 "--seed" => arguments.seed = number()?,
                 "--kills" => arguments.kills = number()? as usize,
@@ -116,6 +124,8 @@ pub(crate) fn help() -> String {
          Peers (all that are installed, if none is named):\n{peers}\n\
          Options:\n\
          \x20 --tsv FILE         save the figures there\n\
+         \x20 --page FOLDER      write the page and its plots there (docs), as `report` does\n\
+         \x20 --large            also maps of 100,000,000 entries: a minute, and 10 GiB of memory\n\
          \x20 --rounds N         take N rounds where a workload takes rounds\n\
          \x20 --seed N           seed of keys and orders (1)\n\
          \x20 --kills N          kills of `recovery` (200)\n\

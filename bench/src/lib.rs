@@ -18,6 +18,7 @@ mod random;
 mod report;
 mod rows;
 mod scratch;
+mod series;
 mod workloads;
 
 use arguments::{Arguments, Request};
@@ -25,6 +26,7 @@ use peers::Presence;
 use report::Report;
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Instant;
 use workloads::WORKLOADS;
 #[cfg(target_os = "linux")]
 use workloads::processes;
@@ -66,6 +68,7 @@ fn measure_all(words: &[String]) -> Outcome {
     #[cfg(target_os = "linux")]
     scratch::sweep()?;
     machine::keep_freed_memory();
+    let begin = Instant::now();
     let mut report = Report::begin(machine::describe());
     for (what, version) in machine::versions() {
         report.note(what, version);
@@ -76,8 +79,12 @@ fn measure_all(words: &[String]) -> Outcome {
     });
     for workload in WORKLOADS.iter().filter(|workload| arguments.selects(workload.name)) {
         report.workload(workload.name);
+        let begin = Instant::now();
         (workload.run)(&arguments, &mut report).map_err(|error| format!("{}: {error}", workload.name))?;
+        println!("  ({:.1} s)", begin.elapsed().as_secs_f64());
     }
+    report.note("whole run", format!("{:.0} s", begin.elapsed().as_secs_f64()));
     let saved = report.end();
-    arguments.tsv.map_or(Ok(()), |path| rows::save(&path, &saved))
+    arguments.tsv.map_or(Ok(()), |path| rows::save(&path, &saved))?;
+    arguments.page.map_or(Ok(()), |folder| page::write(&saved, &folder))
 }

@@ -5,7 +5,7 @@
 //! finely: what others got of the core does not count. What waits is measured by the clock.
 
 use crate::{Outcome, machine};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Measured values of one thing.
 #[derive(Debug, Clone)]
@@ -96,8 +96,10 @@ impl<R: Runner> Runner for &mut R {
     }
 }
 
-/// Rounds of a slow runner.
+/// Rounds of a slow runner, and the least that anybody has.
 const FEW: usize = 3;
+/// A race that has taken longer ends: a whole run is to be a matter of minutes on any machine.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What all runners of a race found, round by round.
 pub(crate) struct Standings {
@@ -108,7 +110,7 @@ pub(crate) struct Standings {
 }
 
 impl Standings {
-    /// As [`Rounds::take`], for any number of runners of which the first `ours` are Commy.
+    /// As [`Rounds::take`], for any number of runners of which the first `ours` are Commy; fewer rounds if they take long.
     pub(crate) fn take<R: Runner>(
         rounds: usize,
         ours: usize,
@@ -117,11 +119,16 @@ impl Standings {
     ) -> Outcome<Standings> {
         let names: Vec<String> = runners.iter().map(|runner| runner.name().to_string()).collect();
         let mut values = vec![Vec::new(); runners.len()];
+        let begin = Instant::now();
         // The first of them does not count.
         for number in 0..=rounds {
+            if number > FEW && begin.elapsed() > PATIENCE {
+                break;
+            }
             for turn in 0..runners.len() {
                 let side = (number + turn) % runners.len();
-                if number > FEW && runners[side].is_slow() {
+                // A slow one is not warmed up, either: the median leaves out what its first round has cost.
+                if (number == 0 || number > FEW) && runners[side].is_slow() {
                     continue;
                 }
                 let value = round(&mut runners[side]).map_err(|error| format!("{}: {error}", names[side]))?;

@@ -1,46 +1,63 @@
-//! The page about performance, from what a run has saved: nothing of it is measured or written by hand, except the
-//! remarks at its end, which are kept.
+//! The page about performance, from what a run has saved. Nothing of it is measured or written by hand: `remarks.md` beside
+//! this file says why figures are as they are, and takes each figure that it names from the run, too.
 
 use crate::Outcome;
 use crate::peers::is_shared;
 use crate::plot;
 use crate::report::{Target, spread_text};
 use crate::rows::{self, Row, Saved};
+use crate::series::{Chart, OF_ALL};
 use std::fs;
 use std::path::Path;
 
 /// The command.
 pub(crate) const COMMAND: &str = "report";
-/// Where the remarks begin.
-const REMARKS: &str = "## What the figures hang on";
+const REMARKS: &str = include_str!("remarks.md");
 
-/// Writes `performance.md` and `plots/` in a folder.
+/// Writes the page of a run that was saved.
 pub(crate) fn run(words: &[String]) -> Outcome {
     let (file, folder) = match words {
         [file] => (file, "docs"),
         [file, folder] => (file, folder.as_str()),
         _ => return Err(format!("{COMMAND} wants a file of --tsv, and perhaps a folder").into()),
     };
-    let (saved, folder) = (rows::load(Path::new(file))?, Path::new(folder));
-    let page = folder.join("performance.md");
-    let old = fs::read_to_string(&page).unwrap_or_default();
-    let remarks = old.find(REMARKS).map_or("", |at| &old[at..]);
-    let plots = folder.join("plots");
+    write(&rows::load(Path::new(file))?, Path::new(folder))
+}
+
+/// Writes `performance.md` and `plots/` in a folder.
+pub(crate) fn write(saved: &Saved, folder: &Path) -> Outcome {
+    let (page, plots) = (folder.join("performance.md"), folder.join("plots"));
+    // Of an earlier run with other workloads.
+    if plots.is_dir() {
+        fs::remove_dir_all(&plots)?;
+    }
     fs::create_dir_all(&plots)?;
     for workload in workloads(&saved.rows) {
-        if let Some(picture) = plot::bars(workload, &of_workload(&saved.rows, workload)) {
-            fs::write(plots.join(format!("{workload}.svg")), picture)?;
+        for (name, picture) in pictures(workload, &of_workload(&saved.rows, workload)) {
+            fs::write(plots.join(name), picture)?;
         }
     }
-    fs::write(&page, text(&saved) + remarks)?;
+    fs::write(&page, text(saved))?;
     println!("wrote {} and {}", page.display(), plots.display());
     Ok(())
+}
+
+/// The pictures of a workload, with the names of their files.
+fn pictures(workload: &str, rows: &[&Row]) -> Vec<(String, String)> {
+    let bars = plot::bars(workload, rows).map(|picture| (format!("{workload}.svg"), picture));
+    let charts = Chart::all(rows);
+    let lines = charts.iter().map(|chart| {
+        let words = chart.by.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let by = words.collect::<Vec<_>>().join("-");
+        (format!("{workload}-by-{by}.svg"), plot::lines(workload, chart))
+    });
+    bars.into_iter().chain(lines).collect()
 }
 
 fn text(saved: &Saved) -> String {
     let mut text = String::from(
         "# Performance\n\n\
-         Measured by `cargo xtask bench --tsv FILE`, written by `cargo run -p bench -- report FILE`. All sides run in the \
+         Measured and written by `cargo xtask bench --page docs`. All sides run in the \
          same run, in interleaved rounds; a figure is the median of its rounds with half the width of their \
          middle half behind it, a ratio is the median of the rounds' ratios: how many times as long Commy takes, so \
          below 1 Commy is faster. Every result is verified. Only the ratios say something about other machines.\n\n",
@@ -50,11 +67,53 @@ fn text(saved: &Saved) -> String {
     }
     text += &losses(&saved.rows);
     text += &targets(&saved.rows);
+    text += &remarks(REMARKS, &saved.rows);
+    text += &growth(&saved.rows);
     text += "## Figures\n\n";
     for workload in workloads(&saved.rows) {
         text += &table(workload, &of_workload(&saved.rows, workload));
     }
     text
+}
+
+/// The remarks, with the run's figures for `{{workload: operation}}` and its ratios for `{{workload: operation | beside}}`,
+/// also across the end of a line.
+fn remarks(template: &str, rows: &[Row]) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, (wanted, behind))) =
+        rest.split_once("{{").and_then(|(before, rest)| Some((before, rest.split_once("}}")?)))
+    {
+        text += before;
+        let wanted = wanted.split_whitespace().collect::<Vec<_>>().join(" ");
+        text += &named(&wanted, rows).unwrap_or_else(|| "(not in this run)".into());
+        rest = behind;
+    }
+    text + rest + "\n"
+}
+
+fn named(wanted: &str, rows: &[Row]) -> Option<String> {
+    let (workload, operation) = wanted.split_once(": ")?;
+    let (operation, beside) = operation.split_once(" | ").map_or((operation, None), |(what, name)| (what, Some(name)));
+    let mut found = rows.iter().filter(|row| (row.workload.as_str(), row.operation.as_str()) == (workload, operation));
+    match beside {
+        Some(name) => found.find(|row| row.beside() == name).map(Row::number_text),
+        None => found.next().map(|row| row.unit.text(row.ours)),
+    }
+}
+
+/// What each operation costs as something grows, in words.
+fn growth(rows: &[Row]) -> String {
+    let mut text = String::from("## How cost grows\n\nA knee is a step to 1.4 times as much, or more.\n\n");
+    for workload in workloads(rows) {
+        let rows = of_workload(rows, workload);
+        for chart in Chart::all(&rows).iter().filter(|chart| chart.by != OF_ALL) {
+            for series in chart.series.iter().filter(|series| series.side == "Commy") {
+                text += &format!("* {workload}, {}: {}\n", series.name, series.tell(chart.by, chart.unit));
+            }
+        }
+    }
+    text + "\n"
 }
 
 /// The names of the workloads, in the order in which they ran.
@@ -89,10 +148,10 @@ fn losses(rows: &[Row]) -> String {
         };
         let mut lost: Vec<&Row> = rows.iter().filter(lost).collect();
         lost.sort_by(|a, b| b.number().total_cmp(&a.number()));
-        text += &format!("\nTo {title}: {}\n\n", if lost.is_empty() { "nowhere." } else { "(ratio, worst first)" });
+        text += &format!("\nTo {title}: {}\n\n", if lost.is_empty() { "nowhere." } else { "(the worst first)" });
         for row in lost {
             let (ratio, beside) = (row.number_text(), row.beside());
-            text += &format!("* {ratio} beside {beside}: {}, {}\n", row.workload, row.operation);
+            text += &format!("* {ratio} as long as {beside}: {}, {}\n", row.workload, row.operation);
         }
     }
     text + "\n"
@@ -102,6 +161,13 @@ fn targets(rows: &[Row]) -> String {
     let wanted: Vec<&Row> = rows.iter().filter(|row| row.target != Target::None).collect();
     let missed = wanted.iter().filter(|row| row.verdict() == "MISSED").count();
     let mut text = format!("## Targets\n\n{} met, {missed} missed.\n\n", wanted.len() - missed);
+    for row in wanted.iter().filter(|row| row.verdict() == "MISSED") {
+        let Row { workload, operation, .. } = row;
+        let beside = row.other.as_ref().map_or_else(String::new, |other| format!(" beside {}", other.name));
+        let (is, wanted) = (row.target.found(row), row.target.text());
+        text += &format!("* missed: {workload}, {operation}{beside}: {is}, wanted {wanted}\n");
+    }
+    text += if missed == 0 { "" } else { "\n" };
     text += "| workload | operation | Commy | beside | ratio | target | |\n|---|---|--:|---|--:|--:|---|\n";
     for row in wanted {
         let ratio = row.other.as_ref().map_or_else(String::new, |_| row.number_text());
@@ -115,8 +181,8 @@ fn targets(rows: &[Row]) -> String {
 fn table(workload: &str, rows: &[&Row]) -> String {
     let others = unique(rows.iter().map(|row| row.beside()).filter(|name| !name.is_empty()));
     let mut text = format!("### {workload}\n\n");
-    if plot::bars(workload, rows).is_some() {
-        text += &format!("![{workload}](plots/{workload}.svg)\n\n");
+    for (name, _) in pictures(workload, rows) {
+        text += &format!("![{}](plots/{name})\n\n", name.trim_end_matches(".svg"));
     }
     text += &format!("| operation | Commy |{}\n", others.iter().map(|name| format!(" {name} |")).collect::<String>());
     text += &format!("|---|--:|{}\n", "--:|".repeat(others.len()));
@@ -165,15 +231,36 @@ mod tests {
         let text = text(&Saved { notes: vec![("machine".into(), "2 x 4004".into())], rows });
         for line in [
             "* machine: 2 x 4004\n",
-            "processes: (ratio, worst first)\n\n* 2.00x beside iceoryx2: queue, trip\n",
-            "alone: (ratio, worst first)\n\n* 1.40x beside HashMap: map, get\n",
-            "1 met, 1 missed.",
+            "processes: (the worst first)\n\n* 2.00x as long as iceoryx2: queue, trip\n",
+            "alone: (the worst first)\n\n* 1.40x as long as HashMap: map, get\n",
+            "1 met, 1 missed.\n\n* missed: map, get beside HashMap: 1.40x, wanted ≤ 1.15x\n\n|",
             "| map | get | 14.00 ns ±2% | HashMap | 1.40x | ≤ 1.15x | MISSED |\n",
             "| operation | Commy | Boost | HashMap |\n",
             "| get | 1.00 ns ±2% | 10.00 ns (0.10x) | 10.00 ns (1.40x) |\n",
         ] {
             assert!(text.contains(line), "no `{line}` in\n{text}");
         }
-        assert!(!text.contains("beside Boost"), "{text}");
+        assert!(!text.contains("as long as Boost"), "{text}");
+    }
+
+    #[test]
+    fn remarks_take_their_figures_from_the_run() {
+        let rows = [row("map", "get", "Boost", 0.1, Target::None), row("map", "get", "HashMap", 1.4, Target::None)];
+        let text = remarks("a {{map: get}}, b {{map: get | HashMap}}, c {{map:\n  put | HashMap}}.", &rows);
+        assert_eq!(text, "a 1.00 ns, b 1.40x, c (not in this run).\n");
+    }
+
+    #[test]
+    fn what_grows_is_told() {
+        let rows = [(1, 1.0), (10, 1.0), (100, 2.0)];
+        let rows =
+            rows.map(|(number, ratio)| row("scale", &format!("get, {number} entries"), "HashMap", ratio, Target::None));
+        let told = growth(&rows);
+        assert!(
+            told.ends_with(
+                "\n\n* scale, get: from 10.00 ns at 1 to 20.00 ns at 100 entries; knees: 2.0x from 10 to 100\n\n"
+            ),
+            "{told}"
+        );
     }
 }

@@ -1,6 +1,7 @@
-//! Pictures of figures: bars on a logarithmic scale, as SVG that needs nothing else.
+//! Pictures of figures on logarithmic scales, as SVG that needs nothing else: bars, and lines where a number grows.
 
 use crate::rows::{Row, Unit};
+use crate::series::{Chart, count};
 use std::fmt::Write;
 
 const WIDTH: f64 = 860.0;
@@ -12,9 +13,13 @@ const TITLE: f64 = 22.0;
 const OURS: &str = "#c2410c";
 const THEIRS: &str = "#94a3b8";
 
-/// The bars of a workload's operations, the shortest time first, or nothing if none stands beside another.
+/// The bars of a workload's operations, the shortest time first, or nothing if none stands beside another. What lines show
+/// has no bars.
 pub(crate) fn bars(workload: &str, rows: &[&Row]) -> Option<String> {
-    let groups = groups(rows);
+    let charts = Chart::all(rows);
+    let rows: Vec<&Row> =
+        rows.iter().copied().filter(|row| !charts.iter().any(|chart| chart.says_all_of(row))).collect();
+    let groups = groups(&rows);
     let values = || groups.iter().flat_map(|group| group.bars.iter().map(|bar| bar.value));
     let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
     if most <= 0.0 {
@@ -44,14 +49,84 @@ pub(crate) fn bars(workload: &str, rows: &[&Row]) -> Option<String> {
         }
         y += 8.0;
     }
-    Some(format!(
+    let title = format!("{workload} (logarithmic; shorter is better)");
+    Some(picture(&title, height, &(scale.grid(height) + &body)))
+}
+
+/// A whole picture.
+fn picture(title: &str, height: f64, body: &str) -> String {
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH:.0} {height:.0}\" font-family=\"sans-serif\" \
          font-size=\"10\" fill=\"#334155\">\n<style>.t{{font-weight:bold;font-size:11px}}</style>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"8\" y=\"18\" font-size=\"14\">{} (logarithmic; shorter is better)</text>\n{}{body}</svg>\n",
-        escaped(workload),
-        scale.grid(height),
-    ))
+         <text x=\"8\" y=\"18\" font-size=\"14\">{}</text>\n{body}</svg>\n",
+        escaped(title),
+    )
+}
+
+/// Where lines begin and end; what they mean stands behind.
+const LINES: [f64; 2] = [70.0, 500.0];
+const HEIGHTS: [f64; 2] = [360.0, 40.0];
+/// Of those beside Commy.
+const COLOURS: [&str; 6] = ["#2563eb", "#15803d", "#9333ea", "#64748b", "#0e7490", "#a16207"];
+const DASHES: [&str; 4] = ["", "6 3", "2 3", "8 3 2 3"];
+
+/// The lines of a chart: a colour for each side, a way to dash for each operation.
+pub(crate) fn lines(workload: &str, chart: &Chart) -> String {
+    let points = || chart.series.iter().flat_map(|series| series.points.iter());
+    let [numbers, figures] = [|point: &(f64, f64)| point.0, |point: &(f64, f64)| point.1].map(|part| {
+        let values = || points().map(part);
+        Scale { least: values().fold(f64::INFINITY, f64::min).log10(), most: values().fold(0.0, f64::max).log10() }
+    });
+    let figures = Scale { least: figures.least.floor(), most: figures.most.ceil() };
+    let place = |point: &(f64, f64)| (numbers.between(point.0, LINES), figures.between(point.1, HEIGHTS));
+    let mut body = String::new();
+    for power in figures.least as i32..=figures.most as i32 {
+        let (value, y) = (10f64.powi(power), figures.between(10f64.powi(power), HEIGHTS));
+        let _ = writeln!(
+            body,
+            r##"<path d="M{:.0} {y:.1}H{:.0}" stroke="#e2e8f0"/><text x="{:.0}" y="{:.1}" text-anchor="end">{}</text>"##,
+            LINES[0],
+            LINES[1],
+            LINES[0] - 6.0,
+            y + 3.0,
+            chart.unit.text(value)
+        );
+    }
+    let mut all: Vec<f64> = points().map(|point| point.0).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    for number in all {
+        let x = numbers.between(number, LINES);
+        let _ = writeln!(
+            body,
+            r##"<path d="M{x:.1} {:.0}v5" stroke="#334155"/><text x="{x:.1}" y="{:.0}" text-anchor="middle">{}</text>"##,
+            HEIGHTS[0],
+            HEIGHTS[0] + 16.0,
+            count(number)
+        );
+    }
+    let unique = |mut names: Vec<&'_ str>| {
+        let mut known: Vec<String> = Vec::new();
+        names.retain(|name| !known.iter().any(|other| other == name) && (known.push(name.to_string()), true).1);
+        known
+    };
+    let sides = unique(chart.series.iter().map(|series| series.side).filter(|side| *side != "Commy").collect());
+    let names = unique(chart.series.iter().map(|series| series.name).collect());
+    let mut y = HEIGHTS[1] + 10.0;
+    for series in &chart.series {
+        let colour = sides.iter().position(|side| side == series.side).map_or(OURS, |at| COLOURS[at % COLOURS.len()]);
+        let dash = names.iter().position(|name| name == series.name).map_or("", |at| DASHES[at % DASHES.len()]);
+        let style = format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\" stroke-dasharray=\"{dash}\"");
+        let path: Vec<String> = series.points.iter().map(place).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+        let _ = writeln!(body, "<path d=\"M{}\" {style}/>", path.join("L"));
+        let (x, text) = (LINES[1] + 20.0, format!("{}, {}", series.side, series.name));
+        let _ = writeln!(body, "<path d=\"M{x:.0} {y:.0}h24\" {style}/>");
+        let _ = writeln!(body, "<text x=\"{:.0}\" y=\"{:.0}\">{}</text>", x + 30.0, y + 3.0, escaped(&text));
+        y += 15.0;
+    }
+    let height = (HEIGHTS[0] + 30.0).max(y + 10.0);
+    picture(&format!("{workload}, by {} (both logarithmic; lower is better)", chart.by), height, &body)
 }
 
 /// One operation.
@@ -91,6 +166,11 @@ struct Scale {
 }
 
 impl Scale {
+    /// Where a value is on the way from one place to another.
+    fn between(&self, value: f64, [from, to]: [f64; 2]) -> f64 {
+        from + (value.log10() - self.least) / (self.most - self.least).max(0.1) * (to - from)
+    }
+
     fn at(&self, value: f64) -> f64 {
         let span = (self.most - self.least).max(1.0);
         // Even the least has a bar that can be seen.
@@ -130,6 +210,22 @@ mod tests {
         assert!(place(">HashMap<") < place(">Commy<") && place(">Commy<") < place(">Mutex&lt;HashMap&gt;<"));
         assert_eq!(picture.matches(OURS).count(), 1);
         assert!(place("25.00 ns") > 0 && picture.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn a_line_goes_up_with_its_figures() {
+        let rows: Vec<Row> = [(1.0, 3.0), (10.0, 3.0), (100.0, 30.0)]
+            .map(|(number, ours)| Row { operation: format!("get, {number} entries"), ours, ..row(Some("A & B"), 3.0) })
+            .into();
+        let rows: Vec<&Row> = rows.iter().collect();
+        let charts = Chart::all(&rows);
+        let picture = lines("scale", &charts[0]);
+        assert!(
+            picture.contains(&format!("M70.0 283.7L285.0 283.7L500.0 123.7\" fill=\"none\" stroke=\"{OURS}\"")),
+            "{picture}"
+        );
+        assert!(picture.contains("A &amp; B, get") && picture.contains("scale, by entries"), "{picture}");
+        assert_eq!(bars("scale", &rows).unwrap().matches(OURS).count(), 3, "three numbers have bars, too");
     }
 
     #[test]

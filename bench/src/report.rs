@@ -32,6 +32,15 @@ impl Target {
         if met { "ok" } else { "MISSED" }
     }
 
+    /// What was found of that which is to be so, as a reader wants it.
+    pub(crate) fn found(self, row: &Row) -> String {
+        match self {
+            Target::Ratio(_) | Target::Faster(_) => row.number_text(),
+            Target::PerSecond(_) => format!("{:.2} million a second", 1e3 / row.ours),
+            Target::Nanoseconds(_) | Target::None => row.unit.text(row.ours),
+        }
+    }
+
     /// As a reader wants it.
     pub(crate) fn text(self) -> String {
         match self {

@@ -1,7 +1,7 @@
 //! Regions and files in memory that go when their owner does.
 
 use crate::Outcome;
-use commy::Region;
+use commy::{Region, RegionOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -66,7 +66,12 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Outcome<Scratch> {
-        let region = Region::options().capacity(CAPACITY).volatile(&fresh_name())?;
+        Scratch::with(Region::options())
+    }
+
+    /// Opened in another way than the usual one.
+    pub(crate) fn with(options: RegionOptions) -> Outcome<Scratch> {
+        let region = options.capacity(CAPACITY).volatile(&fresh_name())?;
         let file = ScratchFile(region.path().to_path_buf());
         Ok(Scratch { region, file })
     }

@@ -64,6 +64,19 @@ pub(crate) fn describe() -> String {
     format!("{cores} x {model}, load {load}; huge pages: private {private}, shared {shared}")
 }
 
+/// The caches of a core, by which knees can be told.
+pub(crate) fn caches() -> String {
+    let read = |index: u32, file: &str| {
+        let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{file}");
+        fs::read_to_string(path).map(|text| text.trim_end().to_string())
+    };
+    let caches = (0..8)
+        .map_while(|index| Some((read(index, "level").ok()?, read(index, "type").ok()?, read(index, "size").ok()?)));
+    let data = caches.filter(|(_, kind, _)| kind != "Instruction");
+    let text = data.map(|(level, _, size)| format!("L{level} {size}")).collect::<Vec<_>>().join(", ");
+    if text.is_empty() { "not told by the system".into() } else { text }
+}
+
 /// The kernel and the C library.
 pub(crate) fn system() -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

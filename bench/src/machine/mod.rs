@@ -7,9 +7,9 @@ mod linux;
 mod windows;
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{describe, keep_freed_memory, processors, stay_on, system, thread_time};
+pub(crate) use linux::{caches, describe, keep_freed_memory, processors, stay_on, system, thread_time};
 #[cfg(windows)]
-pub(crate) use windows::{describe, keep_freed_memory, system, thread_time};
+pub(crate) use windows::{caches, describe, keep_freed_memory, system, thread_time};
 
 /// What the figures were made with: Commy, the system, the compiler.
 pub(crate) fn versions() -> Vec<(&'static str, String)> {
@@ -18,5 +18,10 @@ pub(crate) fn versions() -> Vec<(&'static str, String)> {
     let rust = std::process::Command::new("rustc").arg("--version").output();
     let rust =
         rust.map_or_else(|_| "unknown".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_string());
-    vec![("Commy", commy.unwrap_or("unknown").into()), ("system", system()), ("Rust", rust)]
+    vec![
+        ("caches of a core", caches()),
+        ("Commy", commy.unwrap_or("unknown").into()),
+        ("system", system()),
+        ("Rust", rust),
+    ]
 }

@@ -3,6 +3,7 @@
 use super::Presence;
 use super::map::{Act, Batch, Map};
 use super::talker::{Actor, Talker, ends_with_us};
+use super::text::Spelled;
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use std::collections::hash_map::DefaultHasher;
@@ -79,6 +80,12 @@ impl Keyed {
         let folder = ScratchFolder::new()?;
         Ok(Keyed(Actor::new(start(&folder.path().join("segment"), kind, None)?, folder)))
     }
+}
+
+/// Texts by texts.
+pub(super) fn spelled() -> Outcome<Spelled> {
+    let folder = ScratchFolder::new()?;
+    Ok(Spelled::new(Actor::new(start(&folder.path().join("segment"), "texts", None)?, folder)))
 }
 
 impl Map for Keyed {

@@ -210,6 +210,10 @@ impl Yard {
     }
 }
 
+/// What is said of a blackboard's members.
+#[cfg(feature = "peers")]
+const ONLY_LOOKS: &str = "it only looks";
+
 /// A member's side.
 pub(crate) fn play(words: &[String]) -> Outcome {
     let [kind, path, yard] = words else { return Err("a kind, a path and a yard".into()) };
@@ -218,6 +222,16 @@ pub(crate) fn play(words: &[String]) -> Outcome {
         "commy" => play_commy(path, &yard),
         #[cfg(feature = "peers")]
         "lmdb" => play_lmdb(path, &yard),
+        #[cfg(feature = "peers")]
+        "blackboard" => {
+            let glance = super::blackboard::Glance::open(path, yard.keys())?;
+            serve(&yard, |task, first| match task {
+                Task::Map { every: 0, count } => {
+                    look_up((yard.keys(), first, 0, count), |key| Ok(glance.get(key)), |_| Err(ONLY_LOOKS.into()))
+                }
+                _ => Err(ONLY_LOOKS.into()),
+            })
+        }
         _ => Err(format!("no member `{kind}`").into()),
     }
 }

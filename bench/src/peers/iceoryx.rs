@@ -20,10 +20,8 @@ impl Ports {
     pub(super) fn open(path: &Path, there: bool) -> Outcome<Ports> {
         set_log_level(LogLevel::Error);
         let node = NodeBuilder::new().create::<ipc::Service>()?;
-        let name = path.file_name().ok_or("a path without a name")?.to_string_lossy();
         let service = |direction: &str| -> Outcome<_> {
-            let name = format!("{name}/{direction}");
-            let service = node.service_builder(&name.as_str().try_into()?).publish_subscribe::<u64>();
+            let service = node.service_builder(&service_name(path, direction)?).publish_subscribe::<u64>();
             let service = service.enable_safe_overflow(false).subscriber_max_buffer_size(ROOM).history_size(0);
             Ok(service.max_publishers(1).max_subscribers(1).open_or_create()?)
         };
@@ -34,6 +32,12 @@ impl Ports {
             _node: node,
         })
     }
+}
+
+/// A name that no other run has.
+pub(super) fn service_name(path: &Path, part: &str) -> Outcome<ServiceName> {
+    let name = path.file_name().ok_or("a path without a name")?.to_string_lossy();
+    Ok(format!("{name}/{part}").as_str().try_into()?)
 }
 
 impl End for Ports {

@@ -218,6 +218,14 @@ pub(crate) fn maps(arguments: &Arguments, count: usize) -> Outcome<Vec<Contestan
             let count = count.min(2_000);
             maps.push(Contestant::new("shared_hashmap", shared_hashmap::Shared::new()?, arguments, count).slow());
         }
+        if arguments.has("iceoryx2") {
+            let count = count.min(2_000);
+            let keys = Keys::new(arguments.seed, arguments.scaled(count)).all;
+            for (name, kept) in [("iceoryx2 blackboard", false), ("iceoryx2 blackboard, kept handles", true)] {
+                let places = super::blackboard::Places::new(&keys, kept)?;
+                maps.push(Contestant::new(name, places, arguments, count).slow());
+            }
+        }
         if arguments.has("mmap-sync") {
             let count = count.min(20_000);
             maps.push(Contestant::new("mmap-sync", mmap_sync::Whole::new()?, arguments, count).slow());

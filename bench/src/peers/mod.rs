@@ -3,6 +3,8 @@
 //! A peer is measured if its probe finds it; else the report says how to install it. Each is set up as its own
 //! documentation recommends for speed, and says so.
 
+#[cfg(feature = "peers")]
+pub(crate) mod blackboard;
 #[cfg(target_os = "linux")]
 pub(crate) mod boost;
 #[cfg(target_os = "linux")]
@@ -46,7 +48,7 @@ mod text;
 pub(crate) use map::{Act, Contestant, maps, trees, verified};
 #[cfg(feature = "peers")]
 pub(crate) use store::Stores;
-pub(crate) use text::{Reader, texts};
+pub(crate) use text::{Reader, text_of, texts};
 
 /// Something that Commy is measured beside.
 #[derive(Debug)]
@@ -138,7 +140,8 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "iceoryx2",
         title: "iceoryx2",
         shared: true,
-        setup: "publish-subscribe with loaned samples, nothing overwritten, spinning",
+        setup: "publish-subscribe with loaned samples, nothing overwritten, spinning; blackboard of 2,000 entries, because it \
+                finds a key by walking through all of them",
         probe: || of_crate("iceoryx2"),
     },
     Peer {

@@ -3,6 +3,7 @@
 use super::Presence;
 use super::map::{Act, Batch, Map};
 use super::talker::{Actor, Talker};
+use super::text::Spelled;
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use std::process::{Command, Stdio};
@@ -19,7 +20,7 @@ pub(super) fn probe() -> Presence {
     }
 }
 
-/// The program with one of its parts: `manager` or `queue`. A file, because its own children read it again.
+/// The program with one of its parts: `manager`, `texts` or `queue`. A file, because its own children read it again.
 pub(crate) fn start(part: &str, folder: &ScratchFolder) -> Outcome<Talker> {
     let script = folder.path().join("peer.py");
     std::fs::write(&script, SOURCE)?;
@@ -34,6 +35,12 @@ impl Managed {
         let folder = ScratchFolder::new()?;
         Ok(Managed(Actor::new(start("manager", &folder)?, folder)))
     }
+}
+
+/// The same with texts.
+pub(super) fn spelled() -> Outcome<Spelled> {
+    let folder = ScratchFolder::new()?;
+    Ok(Spelled::new(Actor::new(start("texts", &folder)?, folder)))
 }
 
 impl Map for Managed {

@@ -3,6 +3,7 @@
 use super::Presence;
 use super::map::{Act, Batch, MISSING, Map};
 use super::talker::ends_with_us;
+use super::text::{Text, Texts, last_byte};
 use crate::Outcome;
 use crate::scratch::ScratchFolder;
 use std::io::{BufRead, BufReader, Write};
@@ -61,14 +62,24 @@ impl Served {
         command: impl Fn(&mut Vec<u8>, u64) -> std::io::Result<()>,
         mut value: impl FnMut(Option<u64>) -> Outcome<u64>,
     ) -> Outcome<Batch> {
+        self.asked(keys, |bytes, key| command(bytes, *key), |served| value(served.answer()?))
+    }
+
+    /// The same with keys of any kind; `value` reads the answer, too.
+    fn asked<K>(
+        &mut self,
+        keys: &[K],
+        command: impl Fn(&mut Vec<u8>, &K) -> std::io::Result<()>,
+        mut value: impl FnMut(&mut Self) -> Outcome<u64>,
+    ) -> Outcome<Batch> {
         Batch::by_the_clock(|| {
             let (mut bytes, mut sum) = (Vec::new(), 0u64);
             for keys in keys.chunks(PIPELINE) {
                 bytes.clear();
-                keys.iter().try_for_each(|key| command(&mut bytes, *key))?;
+                keys.iter().try_for_each(|key| command(&mut bytes, key))?;
                 self.stream.get_mut().write_all(&bytes)?;
                 for _ in keys {
-                    sum = sum.wrapping_add(value(self.answer()?)?);
+                    sum = sum.wrapping_add(value(self)?);
                 }
             }
             Ok(sum)
@@ -160,6 +171,26 @@ impl Map for Served {
             Act::Iterate => Batch::by_the_clock(|| self.all()),
             Act::Scan(_) => Err("its keys have no order".into()),
         }
+    }
+}
+
+/// Keys and values without blanks.
+impl Texts for Served {
+    fn insert(&mut self, texts: &[Text]) -> Outcome<Batch> {
+        Map::clear(self)?;
+        self.asked(
+            texts,
+            |bytes, (key, value)| write!(bytes, "SET {key} {value}\r\n"),
+            |served| Ok(served.answer()?.ok_or(MISSING)?),
+        )
+    }
+
+    fn get(&mut self, keys: &[&str]) -> Outcome<Batch> {
+        self.asked(
+            keys,
+            |bytes, key| write!(bytes, "GET {key}\r\n"),
+            |served| if served.line()? == "$-1" { Err(MISSING.into()) } else { Ok(last_byte(&served.line()?)) },
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! Maps from texts to texts, as the races between them see them.
 
-use super::map::{Batch, MISSING};
+use super::map::{Act, Batch, MISSING};
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::measure::Runner;
@@ -26,6 +26,48 @@ pub(crate) trait Texts {
 /// The last byte of a value: to look at it is to have it.
 pub(super) fn last_byte(text: &str) -> u64 {
     text.as_bytes().last().map_or(0, |byte| u64::from(*byte))
+}
+
+/// The text of a number: a key of 32 bytes and a value of 100.
+pub(crate) fn text_of(number: u64) -> Text {
+    (format!("{number:032x}"), format!("{number:0100x}"))
+}
+
+/// A map in a process that makes the texts of numbers by itself.
+#[cfg(target_os = "linux")]
+pub(super) struct Spelled {
+    actor: super::talker::Actor,
+    /// The numbers of the texts that it was given, and of the keys.
+    numbers: [Vec<u64>; 2],
+}
+
+#[cfg(target_os = "linux")]
+impl Spelled {
+    pub(super) fn new(actor: super::talker::Actor) -> Spelled {
+        Spelled { actor, numbers: Default::default() }
+    }
+
+    /// They are the same each time, so they are made once.
+    fn number<'a>(&mut self, place: usize, keys: impl Iterator<Item = &'a str>) -> Outcome {
+        if self.numbers[place].is_empty() {
+            self.numbers[place] = keys.map(|key| Ok(u64::from_str_radix(key, 16)?)).collect::<Outcome<_>>()?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Texts for Spelled {
+    fn insert(&mut self, texts: &[Text]) -> Outcome<Batch> {
+        self.actor.clear()?;
+        self.number(0, texts.iter().map(|(key, _)| key.as_str()))?;
+        self.actor.act(Act::Insert(&self.numbers[0]))
+    }
+
+    fn get(&mut self, keys: &[&str]) -> Outcome<Batch> {
+        self.number(1, keys.iter().copied())?;
+        self.actor.act(Act::Get(&self.numbers[1]))
+    }
 }
 
 /// Of a batch of keys.
@@ -118,32 +160,63 @@ impl Texts for Locked {
 pub(crate) struct Reader {
     name: &'static str,
     pub(crate) map: Box<dyn Texts>,
+    slow: bool,
+    /// How many texts it can be asked for.
+    pub(crate) most: usize,
+}
+
+impl Reader {
+    fn new(name: &'static str, map: impl Texts + 'static) -> Reader {
+        Reader { name, map: Box::new(map), slow: false, most: usize::MAX }
+    }
+
+    /// One that takes part in few rounds.
+    #[cfg(target_os = "linux")]
+    fn slow(self) -> Reader {
+        Reader { slow: true, ..self }
+    }
 }
 
 impl Runner for Reader {
     fn name(&self) -> &str {
         self.name
     }
+
+    fn is_slow(&self) -> bool {
+        self.slow
+    }
 }
 
 /// Commy through the handle and under a guard, then the others.
 pub(crate) fn texts(arguments: &Arguments) -> Outcome<Vec<Reader>> {
     let mut readers = vec![
-        Reader { name: "Commy", map: Box::new(Shared::new(false)?) },
-        Reader { name: "Commy, guard", map: Box::new(Shared::new(true)?) },
-        Reader { name: "HashMap, malloc", map: Box::new(Bare::default()) },
-        Reader { name: "Mutex<HashMap>, malloc", map: Box::new(Locked::default()) },
+        Reader::new("Commy", Shared::new(false)?),
+        Reader::new("Commy, guard", Shared::new(true)?),
+        Reader::new("HashMap, malloc", Bare::default()),
+        Reader::new("Mutex<HashMap>, malloc", Locked::default()),
     ];
     #[cfg(feature = "peers")]
     {
         if arguments.has("lmdb") {
-            readers.push(Reader { name: "LMDB", map: Box::new(super::lmdb::Written::new()?) });
+            readers.push(Reader::new("LMDB", super::lmdb::Written::new()?).slow());
         }
         if arguments.has("redb") {
-            readers.push(Reader { name: "redb", map: Box::new(super::redb::Written::new()?) });
+            readers.push(Reader::new("redb", super::redb::Written::new()?).slow());
         }
     }
-    #[cfg(not(feature = "peers"))]
-    let _ = (arguments, &mut readers);
+    #[cfg(target_os = "linux")]
+    {
+        use super::{boost, python, redis};
+        if arguments.has("boost") {
+            readers.push(Reader::new("Boost", boost::spelled()?).slow());
+        }
+        if arguments.has("redis") {
+            readers.push(Reader::new("Redis", redis::Served::new()?).slow());
+        }
+        if arguments.has("python") {
+            let most = arguments.scaled(2_000);
+            readers.push(Reader { most, ..Reader::new("Python Manager", python::spelled()?).slow() });
+        }
+    }
     Ok(readers)
 }

@@ -4,34 +4,42 @@
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::measure::Standings;
-use crate::peers::{Reader, texts, verified};
+use crate::peers::{Reader, text_of, texts, verified};
 use crate::random::Random;
 use crate::report::{Report, Target};
 
 pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let mut random = Random::new(arguments.seed);
     let numbers = random.distinct(arguments.scaled(300_000));
-    let texts_of: Vec<(String, String)> = numbers.iter().map(|number| text_of(*number)).collect();
+    let texts_of: Vec<_> = numbers.iter().map(|number| text_of(*number)).collect();
     let order = random.shuffled(&(0..texts_of.len()).collect::<Vec<_>>());
-    let order: Vec<&str> = order.into_iter().map(|index| texts_of[index].0.as_str()).collect();
     let mut readers = texts(arguments)?;
-    let count = texts_of.len();
+    // Those that get fewer get the same as everybody first.
+    let few: Vec<&str> = order
+        .iter()
+        .filter(|index| readers.iter().any(|reader| **index < reader.most && reader.most < texts_of.len()))
+        .map(|index| texts_of[*index].0.as_str())
+        .collect();
+    let order: Vec<&str> = order.into_iter().map(|index| texts_of[index].0.as_str()).collect();
+    let count = |reader: &Reader| reader.most.min(texts_of.len());
 
-    let insert = |reader: &mut Reader| verified(reader.map.insert(&texts_of)?, count as u64, count);
+    let insert = |reader: &mut Reader| {
+        let count = count(reader);
+        verified(reader.map.insert(&texts_of[..count])?, count as u64, count)
+    };
     let standings = Standings::take(arguments.rounds(9), 2, &mut readers, insert)?;
     let target = [("Mutex<HashMap>, malloc", Target::Ratio(1.3))];
     report.add_race("insert of 32 + 100 bytes, from empty", &standings, 0, &target);
     report.add_race("insert of 32 + 100 bytes, from empty, under a guard", &standings, 1, &target);
 
-    let expected = texts_of.iter().filter_map(|(_, value)| value.bytes().last()).map(u64::from).sum();
-    let get = |reader: &mut Reader| verified(reader.map.get(&order)?, expected, count);
+    let last_bytes = |count: usize| texts_of[..count].iter().filter_map(|(_, value)| value.bytes().last());
+    let get = |reader: &mut Reader| {
+        let count = count(reader);
+        let order = if count < texts_of.len() { &few } else { &order };
+        verified(reader.map.get(order)?, last_bytes(count).map(u64::from).sum(), count)
+    };
     let standings = Standings::take(arguments.rounds(9), 2, &mut readers, get)?;
     report.add_race("get, a copy", &standings, 0, &[]);
     report.add_race("get, under a guard", &standings, 1, &[("HashMap, malloc", Target::Ratio(1.0))]);
     Ok(())
-}
-
-/// A key of 32 bytes and a value of 100.
-fn text_of(number: u64) -> (String, String) {
-    (format!("{number:032x}"), format!("{number:0100x}"))
 }

@@ -8,6 +8,7 @@ mod idle_lanes;
 mod map;
 mod map_text;
 mod memory;
+mod paging;
 #[cfg(target_os = "linux")]
 pub(crate) mod processes;
 mod scale;
@@ -60,7 +61,12 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
     Workload { name: "transaction", about: "one atomic change of two objects", run: transaction::run },
     Workload { name: "growth", about: "the first write of each page, up to 2 GiB in a vector", run: growth::run },
-    Workload { name: "scale", about: "by entries, objects and processes", run: scale::run },
+    Workload {
+        name: "paging",
+        about: "page faults, and what `prefault` and huge pages make of them",
+        run: paging::run,
+    },
+    Workload { name: "scale", about: "by entries, objects, size of the region, processes", run: scale::run },
     Workload { name: "idle-lanes", about: "one write while 1,000 threads have lanes", run: idle_lanes::run },
     Workload { name: "attach", about: "opening a region that exists, and the first operation", run: attach::run },
     #[cfg(target_os = "linux")]

@@ -10,6 +10,7 @@ use crate::arguments::Arguments;
 use crate::measure::Samples;
 use crate::report::{Line, Report, Target};
 use crate::scratch::Scratch;
+use crate::series::OF_ALL;
 use commy::SharedVec;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -43,6 +44,10 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
         report.add(Line::of_quantile(format!("{what}, {kills} kills, median"), 0.5, &ours, limit, MEDIAN));
         report.add(Line::of_quantile(format!("{what}, 99 of 100 below"), 0.99, &ours, limit, Target::None));
         report.add(Line::of_quantile(format!("{what}, worst"), 1.0, &ours, limit, WORST));
+        for part in [10, 25, 50, 75, 90] {
+            let (name, part) = (format!("{what}, {part} {OF_ALL}"), f64::from(part) / 100.0);
+            report.add(Line::of_quantile(name, part, &ours, limit, Target::None));
+        }
     }
     Ok(())
 }

@@ -16,6 +16,14 @@ use commy::SharedHashMap;
 struct Entrant {
     name: &'static str,
     team: Box<dyn Team>,
+    /// Cannot change what it looks at.
+    looks: bool,
+}
+
+impl Entrant {
+    fn new(name: &'static str, team: impl Team + 'static) -> Entrant {
+        Entrant { name, team: Box::new(team), looks: false }
+    }
 }
 
 impl Runner for Entrant {
@@ -41,6 +49,7 @@ pub(super) fn map(arguments: &Arguments, report: &mut Report) -> Outcome {
                 _ => &[],
             };
             let task = Task::Map { every, count };
+            entrants.retain(|entrant| every == 0 || !entrant.looks);
             let round = |entrant: &mut Entrant| Ok(entrant.team.work(task)?.each());
             let standings = Standings::take(arguments.rounds(7), 1, &mut entrants, round)?;
             report.add_race(&format!("{what}, {members} at once"), &standings, 0, targets);
@@ -57,20 +66,24 @@ pub(super) fn map(arguments: &Arguments, report: &mut Report) -> Outcome {
 }
 
 fn map_entrants(arguments: &Arguments, members: usize, keys: &[u64]) -> Outcome<Vec<Entrant>> {
-    let mut entrants = vec![Entrant { name: "Commy", team: Box::new(commy(members, keys)?) }];
+    let mut entrants = vec![Entrant::new("Commy", commy(members, keys)?)];
     if arguments.has("boost") {
-        entrants.push(Entrant { name: "Boost", team: Box::new(boost(members, keys)?) });
+        entrants.push(Entrant::new("Boost", boost(members, keys)?));
     }
     #[cfg(feature = "peers")]
     {
         if arguments.has("lmdb") {
-            entrants.push(Entrant { name: "LMDB", team: Box::new(in_lmdb(members, keys)?) });
+            entrants.push(Entrant::new("LMDB", in_lmdb(members, keys)?));
+        }
+        if arguments.has("iceoryx2") {
+            let team = on_a_blackboard(members, &keys[..keys.len().min(2_000)])?;
+            entrants.push(Entrant { looks: true, ..Entrant::new("iceoryx2 blackboard, 2000 entries", team) });
         }
         if arguments.has("dashmap") {
-            entrants.push(Entrant { name: "DashMap, threads", team: Box::new(Sharded::new(members, keys)) });
+            entrants.push(Entrant::new("DashMap, threads", Sharded::new(members, keys)));
         }
     }
-    entrants.push(Entrant { name: "RwLock<HashMap>, threads", team: Box::new(Locked::new(members, keys)) });
+    entrants.push(Entrant::new("RwLock<HashMap>, threads", Locked::new(members, keys)));
     Ok(entrants)
 }
 
@@ -103,6 +116,14 @@ fn in_lmdb(members: usize, keys: &[u64]) -> Outcome<Crew> {
     }
     let (path, yard) = (folder.path().to_path_buf(), Yard::create(&folder, keys)?);
     Crew::start(members, keys.len(), folder, || Crew::member("lmdb", &path, &yard))
+}
+
+#[cfg(feature = "peers")]
+fn on_a_blackboard(members: usize, keys: &[u64]) -> Outcome<Crew> {
+    let folder = ScratchFolder::new()?;
+    let board = crate::peers::blackboard::Board::create(folder.path(), keys)?;
+    let (path, yard) = (folder.path().to_path_buf(), Yard::create(&folder, keys)?);
+    Crew::start(members, keys.len(), (board, folder), || Crew::member("blackboard", &path, &yard))
 }
 
 /// Threads with the map that was made for them.
@@ -167,16 +188,16 @@ impl Team for Locked {
 
 /// Those who allocate.
 fn block_entrants(arguments: &Arguments, members: usize) -> Outcome<Vec<Entrant>> {
-    let mut entrants = vec![Entrant { name: "Commy", team: Box::new(commy(members, &[])?) }];
+    let mut entrants = vec![Entrant::new("Commy", commy(members, &[])?)];
     if arguments.has("boost") {
-        entrants.push(Entrant { name: "Boost", team: Box::new(boost(members, &[])?) });
+        entrants.push(Entrant::new("Boost", boost(members, &[])?));
     }
     let malloc = Threads { count: members, blocks: Malloc::default };
-    entrants.push(Entrant { name: "malloc, threads", team: Box::new(malloc) });
+    entrants.push(Entrant::new("malloc, threads", malloc));
     #[cfg(feature = "peers")]
     if arguments.has("mimalloc") {
         let mimalloc = Threads { count: members, blocks: crate::peers::memory::Mimalloc::default };
-        entrants.push(Entrant { name: "mimalloc, threads", team: Box::new(mimalloc) });
+        entrants.push(Entrant::new("mimalloc, threads", mimalloc));
     }
     Ok(entrants)
 }
@@ -219,7 +240,8 @@ pub(in crate::workloads) fn scale(arguments: &Arguments, report: &mut Report) ->
             break;
         }
         let mut team = commy(members, &keys)?;
-        let count = arguments.scaled(400_000 / members) as u64;
+        // So much that starting together does not matter.
+        let count = arguments.scaled(3_200_000 / members) as u64;
         for (every, what) in [(0, "get"), (20, "95 % get, 5 % insert")] {
             let task = Task::Map { every, count };
             let times = (0..arguments.rounds(5)).map(|_| Ok(team.work(task)?.each()));

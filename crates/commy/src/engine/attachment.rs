@@ -118,11 +118,12 @@ impl Attachment {
         if options.read_only {
             return Err(Error::ReadOnly);
         }
-        let create = region::CreateOptions { capacity: options.capacity, mode: options.mode };
+        let create = region::CreateOptions { capacity: options.capacity, mode: options.mode, paging: options.paging };
         let space = region::create_unnamed(path, create)?;
         renew_epoch(&space, true);
         let claim = claim_slot(&space, options.heartbeat, |_, _| Ok(()))?;
         let attachment = Self::build(space, options, Some(claim))?;
+        attachment.space.page_ahead();
         found(&attachment)?;
         crate::crash::crash_point!("create: complete, without a name");
         attachment.space.with_file(|file| file.link_to(path)).map_err(|error| match error {
@@ -137,7 +138,7 @@ impl Attachment {
     /// Attaches to the region that `path` names.
     pub(super) fn open(path: &Path, options: &RegionOptions) -> Result<Arc<Attachment>> {
         loop {
-            let space = match region::open_existing(path, !options.read_only) {
+            let space = match region::open_existing(path, !options.read_only, options.paging) {
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                     return Err(Error::NotFound);
                 }
@@ -152,7 +153,7 @@ impl Attachment {
             match attached {
                 // The name came to mean another file meanwhile: open that one.
                 Err(Error::Removed) => {}
-                other => return other,
+                other => return other.inspect(|attachment| attachment.space.page_ahead()),
             }
         }
     }
@@ -219,6 +220,7 @@ impl Attachment {
             drop(opening);
             state.claim = Some(claim);
             state.fork_epoch = sys::fork_epoch();
+            self.space.page_anew();
             if let Some(myself) = self.myself.upgrade() {
                 reaper::start(&myself);
             }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::region::Region;
-use crate::{Error, Result, sys};
+use crate::sys::{self, Paging};
+use crate::{Error, Result};
 
 /// Options for creating and opening regions; see [`Region::options`].
 #[derive(Debug, Clone)]
@@ -14,6 +15,7 @@ pub struct RegionOptions {
     pub(super) lock_timeout: Duration,
     pub(super) heartbeat: Duration,
     pub(super) mode: u32,
+    pub(super) paging: Paging,
     pub(super) shared_attachment: bool,
 }
 
@@ -25,6 +27,7 @@ impl Default for RegionOptions {
             lock_timeout: Duration::from_secs(60),
             heartbeat: Duration::from_millis(250),
             mode: 0o600,
+            paging: Paging::default(),
             shared_attachment: true,
         }
     }
@@ -64,6 +67,33 @@ impl RegionOptions {
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Takes the page faults in advance (off unless set): all that the region has committed is in this process's page tables
+    /// when opening returns, what the process itself makes it grow by when it has grown, and what others do about a heartbeat
+    /// later (a read-only client: when it first meets it). Opening takes some 70 ms longer for each GiB that is in memory;
+    /// after that the first touch of a page costs nothing. What a disk has is read, and pages nobody writes stay clean.
+    ///
+    /// Best effort and never an error: nothing happens on Linux before 5.14, and on Windows pages are only read from the disk.
+    /// Of several opens of one file in a process the first decides.
+    #[must_use]
+    pub fn prefault(mut self, prefault: bool) -> Self {
+        self.paging.prefault = prefault;
+        self
+    }
+
+    /// Asks for huge pages (off unless set): the process needs fewer page faults and, for random access to more than a few
+    /// MiB, far fewer entries of the processor's address cache. What is committed is made of huge pages when the region is
+    /// opened, and as it grows.
+    ///
+    /// Best effort and never an error. Files in memory (`tmpfs`) have huge pages on Linux since 6.1, unless
+    /// `/sys/kernel/mm/transparent_hugepage/shmem_enabled` says `deny`; on older kernels it or the mount option `huge` must
+    /// allow them. Nothing happens with files of a disk, and on Windows. Of several opens of one file in a process the first
+    /// decides.
+    #[must_use]
+    pub fn huge_pages(mut self, huge_pages: bool) -> Self {
+        self.paging.huge = huge_pages;
         self
     }
 

@@ -227,6 +227,8 @@ fn tick(attachment: &Weak<Attachment>) -> bool {
         attachment.space().slot(me.slot).heartbeat_ns.store(sys::monotonic_ns(), Ordering::Release);
         // Damage is not this thread's to report: whoever touches the damaged lane is told.
         let _ = attachment.reap();
+        // What others have committed; nobody waits for it here.
+        attachment.space().page_ahead();
     }
     true
 }

@@ -77,7 +77,7 @@ impl Region {
     /// `NotFound`; `NotARegion` if the file is something else (it stays); `Io`.
     pub fn remove(path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        match crate::region::open_existing(path, false) {
+        match crate::region::open_existing(path, false, crate::sys::Paging::default()) {
             Ok(_) | Err(Error::Corrupt { .. }) => {}
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::NotFound);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::layout::*;
 use super::{Geometry, Space};
-use crate::sys::{self, File, FileSystemKind, Mapping};
+use crate::sys::{self, File, FileSystemKind, Mapping, Paging};
 use crate::{Error, Result};
 
 /// What a new region looks like.
@@ -13,6 +13,7 @@ use crate::{Error, Result};
 pub(crate) struct CreateOptions {
     pub(crate) capacity: u64,
     pub(crate) mode: u32,
+    pub(crate) paging: Paging,
 }
 
 /// Makes a region that has no name yet; its heap is empty. `link` gives it its name once it is complete.
@@ -40,14 +41,14 @@ pub(crate) fn create_unnamed(path: &Path, options: CreateOptions) -> Result<Spac
         header.extend_from_slice(&word.to_le_bytes());
     }
     file.write_at(&header, 0).map_err(io)?;
-    let mapping = Mapping::new(&file, geometry.end(), true).map_err(full)?;
+    let mapping = Mapping::paged(&file, geometry.end(), true, options.paging).map_err(full)?;
     let space = Space::new(file, mapping, geometry, true, path)?;
     stamp_origin(&space)?;
     Ok(space)
 }
 
 /// Maps the region that `path` names.
-pub(crate) fn open_existing(path: &Path, writable: bool) -> Result<Space> {
+pub(crate) fn open_existing(path: &Path, writable: bool, paging: Paging) -> Result<Space> {
     let io = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::IsADirectory => not_a_region(path, "it is a directory"),
         _ => Error::io(path, source),
@@ -70,7 +71,7 @@ pub(crate) fn open_existing(path: &Path, writable: bool) -> Result<Space> {
     if file.metadata().map_err(io)?.len < u64::from_le_bytes(end) {
         return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
     }
-    let mapping = Mapping::new(&file, geometry.end(), writable).map_err(io)?;
+    let mapping = Mapping::paged(&file, geometry.end(), writable, paging).map_err(io)?;
     Space::new(file, mapping, geometry, writable, path)
 }
 

@@ -39,6 +39,8 @@ pub struct Space {
     end: AtomicU64,
     pub(crate) geometry: Geometry,
     pub(crate) writable: bool,
+    /// Up to where the pages of the heap have been asked for before anybody touches them.
+    paged: AtomicU64,
     // In this order these are dropped.
     mapping: Mapping,
     file: Mutex<File>,
@@ -62,6 +64,7 @@ impl Space {
             end: AtomicU64::new(geometry.heap_at),
             geometry,
             writable,
+            paged: AtomicU64::new(geometry.heap_at),
             mapping,
             _leaver: Leaver::new(&file, path),
             file: Mutex::new(file),
@@ -126,7 +129,39 @@ impl Space {
         }
         self.with_file(|file| self.mapping.ensure(file, end))?;
         self.end.fetch_max(end, Ordering::Release);
+        if !self.writable && self.paged.load(Ordering::Relaxed) > self.geometry.heap_at {
+            // Nobody does it later: who only reads has no background thread, and no lock that others wait for.
+            self.page_ahead_to(end);
+        }
         Ok(end)
+    }
+
+    /// Does to all that is committed, and was not yet when this was last called, what the region's opener asked for: brings
+    /// it into this process's page tables, has it made of huge pages.
+    pub(crate) fn page_ahead(&self) {
+        if self.mapping.pages_ahead()
+            && let Ok(end) = self.refresh_end()
+        {
+            self.page_ahead_to(end);
+        }
+    }
+
+    fn page_ahead_to(&self, end: u64) {
+        let start = self.paged.load(Ordering::Relaxed);
+        if start >= end || !self.mapping.pages_ahead() {
+            return;
+        }
+        let entry = |at: u64| self.page_map_entry((at - self.geometry.heap_at) / PAGE);
+        let lanes = self.words().lanes_ready.load(Ordering::Acquire).min(u64::from(self.geometry.lane_count));
+        self.mapping.page_ahead(0, 0, self.geometry.lanes_at + lanes * size_of::<Lane>() as u64);
+        self.mapping.page_ahead(self.geometry.page_map_at, entry(start), entry(end));
+        self.mapping.page_ahead(self.geometry.heap_at, start, end);
+        self.paged.fetch_max(end, Ordering::Relaxed);
+    }
+
+    /// In a forked child: its page tables are its own.
+    pub(crate) fn page_anew(&self) {
+        self.paged.store(self.geometry.heap_at, Ordering::Relaxed);
     }
 
     /// The address of `len` bytes at `offset` inside the heap.
@@ -235,7 +270,13 @@ impl Space {
             return Err(Error::corrupt(page, "a page number is out of range"));
         }
         self.resolve(self.page_offset(page), PAGE)?;
-        Ok(self.table(self.geometry.page_map_at + page * size_of::<PageEntry>() as u64))
+        Ok(self.table(self.page_map_entry(page)))
+    }
+
+    /// Where the map entry of a heap page is.
+    #[inline(always)]
+    fn page_map_entry(&self, page: u64) -> u64 {
+        self.geometry.page_map_at + page * size_of::<PageEntry>() as u64
     }
 
     /// The offset of heap page `page`. (A number out of range, from a damaged file, gives one that nothing resolves, or
@@ -290,6 +331,7 @@ impl Space {
         loop {
             let end = self.refresh_end()?;
             if end >= wanted {
+                self.page_ahead_to(end);
                 return Ok(());
             }
             let size = end - self.geometry.heap_at;
@@ -301,10 +343,7 @@ impl Space {
     }
 
     fn commit_step(&self, end: u64, next: u64) -> Result<()> {
-        let entries = |end: u64| {
-            let page = (end - self.geometry.heap_at) / PAGE;
-            self.geometry.page_map_at + page * size_of::<PageEntry>() as u64
-        };
+        let entries = |end: u64| self.page_map_entry((end - self.geometry.heap_at) / PAGE);
         // Lengthened again, a file that somebody has cut off would read as zeros where data were.
         if self.with_file(|file| file.metadata())?.len < end {
             return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));

@@ -34,6 +34,15 @@ pub(crate) enum FileSystemKind {
     Network(&'static str),
 }
 
+/// What is to happen to a mapping's pages before they are touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Paging {
+    /// They come into the page tables of this process.
+    pub(crate) prefault: bool,
+    /// They are made of huge pages, where the system has such for the file.
+    pub(crate) huge: bool,
+}
+
 /// How a wait came to its end. Every one of them is only a reason to look again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitResult {

@@ -16,7 +16,7 @@ mod windows;
 
 #[cfg(loom)]
 pub(crate) use common::WaitResult;
-pub(crate) use common::{EVERY_CLASS, FileIdentity, FileSystemKind, ProcessIdentity, random_id};
+pub(crate) use common::{EVERY_CLASS, FileIdentity, FileSystemKind, Paging, ProcessIdentity, random_id};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 #[cfg(windows)]

@@ -15,6 +15,7 @@ mod layers;
 mod liveness;
 mod model;
 mod nested;
+mod paging;
 mod pitfalls;
 mod read_only;
 mod room;

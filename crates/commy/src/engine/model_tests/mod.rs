@@ -53,7 +53,7 @@ fn leak<T>(value: T) -> &'static T {
 impl Stage {
     fn build(slot_count: u32) -> Stage {
         let path = std::env::temp_dir().join("commy-model");
-        let options = region::CreateOptions { capacity: 1 << 20, mode: 0o600 };
+        let options = region::CreateOptions { capacity: 1 << 20, mode: 0o600, paging: crate::sys::Paging::default() };
         let mut space = region::create_unnamed(&path, options).expect("a region");
         space.commit_lanes(COUNT).expect("room");
         space.commit_pages(4).expect("room");

@@ -6,14 +6,20 @@
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 
 use super::File;
+use crate::sys::Paging;
+
+/// Not in every version of the bindings.
+const MADV_COLLAPSE: i32 = 25;
 
 /// A shared mapping of the first `len` bytes of a file, unmapped on drop.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     base: NonNull<u8>,
     len: usize,
+    paging: Paging,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread; it hands out an address and is immutable itself.
@@ -27,27 +33,63 @@ impl Mapping {
     ///
     /// # Errors
     /// Those of `mmap`; `InvalidInput` for a `len` of 0, `NotFound` when the descriptor no longer means this file.
-    pub(crate) fn new(file: &File, len: u64, writable: bool) -> io::Result<Mapping> {
+    pub(crate) fn paged(file: &File, len: u64, writable: bool, paging: Paging) -> io::Result<Mapping> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
         if !file.still_same() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the descriptor was closed by someone else"));
         }
         let protection = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
-        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
-        // SAFETY: the kernel chooses a free range, so nobody's memory is replaced.
-        let base = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, file.descriptor(), 0) };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
+        let base =
+            if paging.huge { map_aligned(file, len, protection) } else { map(ptr::null_mut(), len, protection, file) }?;
+        for advice in [libc::MADV_DONTDUMP, libc::MADV_HUGEPAGE].into_iter().take(if paging.huge { 2 } else { 1 }) {
+            // SAFETY: exactly the range mapped above; the advice changes nothing that a program can see.
+            unsafe { libc::madvise(base, len, advice) };
         }
-        // SAFETY: exactly the range mapped above; the advice changes nothing that a program can see.
-        unsafe { libc::madvise(base, len, libc::MADV_DONTDUMP) };
         let base = NonNull::new(base.cast()).expect("the kernel does not map at 0 unasked");
-        Ok(Mapping { base, len })
+        Ok(Mapping { base, len, paging })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(file: &File, len: u64, writable: bool) -> io::Result<Mapping> {
+        Mapping::paged(file, len, writable, Paging::default())
     }
 
     /// Makes sure that the file is mapped up to `end`: here all of it is, from the beginning.
     pub(crate) fn ensure(&self, _file: &File, _end: u64) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Whether [`page_ahead`](Self::page_ahead) does anything.
+    pub(crate) fn pages_ahead(&self) -> bool {
+        self.paging != Paging::default()
+    }
+
+    /// Does to the bytes from `start` to `end`, which the file has come to have, what was asked for when it was mapped; those
+    /// from `floor` on it had before. Best effort: what a kernel, a file system or its administrator does not allow is left
+    /// alone.
+    ///
+    /// Reading pages in is enough: those in memory are writable from then on, and those of a disk stay clean until they are
+    /// written.
+    pub(crate) fn page_ahead(&self, floor: u64, start: u64, end: u64) {
+        let [floor, start, end] = [floor, start, end].map(|at| at.min(self.len as u64) as usize);
+        if self.paging.huge {
+            let huge = huge_page_size();
+            // Those that the file has as a whole: the first of them may have begun before `start`.
+            let first = (start / huge * huge).max(floor.next_multiple_of(huge));
+            self.advise(first, end / huge * huge, MADV_COLLAPSE);
+        }
+        if self.paging.prefault {
+            self.advise(start, end, libc::MADV_POPULATE_READ);
+        }
+    }
+
+    /// About the pages of these bytes, which lie inside of the mapping.
+    fn advise(&self, start: usize, end: usize, advice: i32) {
+        let [start, end] = [start / page_size() * page_size(), end.next_multiple_of(page_size())];
+        if start < end {
+            // SAFETY: whole pages of this mapping; neither advice changes a byte.
+            unsafe { libc::madvise(self.base.as_ptr().add(start).cast(), end - start, advice) };
+        }
     }
 
     /// The first byte; aligned to a page.
@@ -81,6 +123,50 @@ impl Drop for Mapping {
         // SAFETY: exactly the range mapped in `new`; whoever lent an address from it borrows `self`.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
     }
+}
+
+/// Maps the beginning of a file at an address, or where the kernel likes.
+fn map(address: *mut c_void, len: usize, protection: i32, file: &File) -> io::Result<*mut c_void> {
+    let fixed = if address.is_null() { 0 } else { libc::MAP_FIXED };
+    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | fixed;
+    // SAFETY: the kernel chooses a free range, or it is one that the caller has reserved: nobody's memory is replaced.
+    let base = unsafe { libc::mmap(address, len, protection, flags, file.descriptor(), 0) };
+    if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(base) }
+}
+
+/// The same at a multiple of the size of huge pages: only there can the file's be mapped as such.
+fn map_aligned(file: &File, len: usize, protection: i32) -> io::Result<*mut c_void> {
+    let huge = huge_page_size();
+    let reserved = len.checked_next_multiple_of(page_size()).and_then(|len| len.checked_add(huge));
+    let reserved = reserved.filter(|_| len > 0).ok_or(io::ErrorKind::InvalidInput)?;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: the kernel chooses a free range, so nobody's memory is replaced.
+    let start = unsafe { libc::mmap(ptr::null_mut(), reserved, libc::PROT_NONE, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let skipped = start.addr().next_multiple_of(huge) - start.addr();
+    // SAFETY: less than a huge page behind the start of a longer range.
+    let aligned = unsafe { start.byte_add(skipped) };
+    let mapped = map(aligned, len, protection, file);
+    let kept = if mapped.is_ok() { reserved - huge } else { 0 };
+    for (at, len) in [(0, skipped), (skipped + kept, reserved - skipped - kept)] {
+        if len > 0 {
+            // SAFETY: parts of the range reserved above, before and behind the file.
+            unsafe { libc::munmap(start.byte_add(at), len) };
+        }
+    }
+    mapped
+}
+
+/// Bytes of a huge page. 2 MiB where the kernel does not say: then it has none, and any number will do.
+fn huge_page_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        let said = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+        let size = said.ok().and_then(|text| text.trim().parse::<usize>().ok());
+        size.filter(|size| size.is_power_of_two() && *size >= page_size()).unwrap_or(2 << 20)
+    })
 }
 
 /// What the kernel maps and backs as a whole.

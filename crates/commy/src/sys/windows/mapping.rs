@@ -10,12 +10,16 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use windows_sys::Win32::System::Memory::{CreateFileMappingW, PAGE_READONLY, PAGE_READWRITE};
+use windows_sys::Win32::System::Memory::{
+    CreateFileMappingW, PAGE_READONLY, PAGE_READWRITE, PrefetchVirtualMemory, WIN32_MEMORY_RANGE_ENTRY,
+};
+use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
 use super::File;
 use super::handle::owned;
 use super::parking;
 use super::range::Range;
+use crate::sys::Paging;
 
 /// Views begin at multiples of this (the allocation granularity, the same on all Windows); files made here end at one.
 pub(super) const GRANULE: u64 = 64 << 10;
@@ -30,6 +34,7 @@ pub(crate) struct Mapping {
     #[cfg(test)]
     len: u64,
     writable: bool,
+    paging: Paging,
     /// The `mapped` of `range`, for those who only ask.
     mapped: AtomicUsize,
     range: Mutex<Range>,
@@ -40,7 +45,7 @@ impl Mapping {
     ///
     /// # Errors
     /// Those of reserving and mapping; `InvalidInput` for a `len` of 0.
-    pub(crate) fn new(file: &File, len: u64, writable: bool) -> io::Result<Mapping> {
+    pub(crate) fn paged(file: &File, len: u64, writable: bool, paging: Paging) -> io::Result<Mapping> {
         let reserved = len.checked_next_multiple_of(GRANULE).and_then(|len| usize::try_from(len).ok());
         let reserved = reserved.filter(|&len| len > 0).ok_or(io::ErrorKind::InvalidInput)?;
         let mut tries = TRIES;
@@ -51,6 +56,7 @@ impl Mapping {
                 #[cfg(test)]
                 len,
                 writable,
+                paging,
                 mapped: AtomicUsize::new(0),
                 range: Mutex::new(range),
             };
@@ -64,6 +70,11 @@ impl Mapping {
         let base = mapping.base;
         parking::register(base.as_ptr().addr(), reserved, file.identity());
         Ok(mapping)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(file: &File, len: u64, writable: bool) -> io::Result<Mapping> {
+        Mapping::paged(file, len, writable, Paging::default())
     }
 
     /// Makes sure that the file is mapped up to `end`, where it does not end earlier.
@@ -105,6 +116,24 @@ impl Mapping {
         range.extend(section.handle(), target, self.writable)?;
         self.mapped.store(range.mapped(), Ordering::Release);
         Ok(())
+    }
+
+    /// Whether [`page_ahead`](Self::page_ahead) does anything.
+    pub(crate) fn pages_ahead(&self) -> bool {
+        self.paging.prefault
+    }
+
+    /// Has the bytes from `start` to `end`, as far as they are mapped, read from the disk in few large pieces; each page still
+    /// comes into the working set when it is first touched. Files have no huge pages here. Best effort.
+    pub(crate) fn page_ahead(&self, _floor: u64, start: u64, end: u64) {
+        let end = end.min(self.mapped.load(Ordering::Acquire) as u64);
+        if !self.paging.prefault || start >= end {
+            return;
+        }
+        let first = self.base.as_ptr().wrapping_add(start as usize);
+        let range = WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: first.cast(), NumberOfBytes: (end - start) as usize };
+        // SAFETY: reads one range; views of it stay as long as this mapping does, and no byte changes.
+        unsafe { PrefetchVirtualMemory(GetCurrentProcess(), 1, &range, 0) };
     }
 
     /// The first byte; aligned to a page.

@@ -3,15 +3,15 @@
 use super::super::super::testing::Directory;
 use super::*;
 
-fn grows_in_place(len: u64) {
+fn grows_in_place(len: u64, paging: Paging) {
     let directory = Directory::new();
     let path = directory.path().join("region");
     let file = File::create_unnamed(&path, 0o600).unwrap();
     file.allocate(0, 8192).unwrap();
     file.link_to(&path).unwrap();
-    let mapping = Mapping::new(&file, len, true).unwrap();
+    let mapping = Mapping::paged(&file, len, true, paging).unwrap();
     let reader = File::open(&path, false).unwrap();
-    let seen = Mapping::new(&reader, len, false).unwrap();
+    let seen = Mapping::paged(&reader, len, false, paging).unwrap();
     assert_eq!(mapping.len(), len);
     // SAFETY: byte 5000 is inside of what was there from the beginning.
     let first = unsafe { (mapping.base().add(5000), seen.base().add(5000)) };
@@ -23,6 +23,9 @@ fn grows_in_place(len: u64) {
         file.allocate(at, 4096).unwrap();
         mapping.ensure(&file, at + 4096).unwrap();
         seen.ensure(&reader, at + 4096).unwrap();
+        // Also what it has not: all that there is to it is that nothing happens.
+        mapping.page_ahead(0, at, at + (1 << 30));
+        seen.page_ahead(0, 0, at + 4096);
         // SAFETY: both mappings have been told to reach to the end of this page, and the base has not moved.
         unsafe {
             mapping.base().add(at as usize).write(step as u8);
@@ -37,12 +40,17 @@ fn grows_in_place(len: u64) {
 
 #[test]
 fn a_large_region_grows_in_place() {
-    grows_in_place(8 << 30);
+    grows_in_place(8 << 30, Paging::default());
+}
+
+#[test]
+fn pages_may_be_asked_for_ahead() {
+    grows_in_place(8 << 30, Paging { prefault: true, huge: true });
 }
 
 #[test]
 fn a_small_region_grows_in_place() {
-    grows_in_place((500 << 20) + 4096);
+    grows_in_place((500 << 20) + 4096, Paging::default());
 }
 
 #[test]

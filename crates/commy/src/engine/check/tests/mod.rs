@@ -50,7 +50,9 @@ impl World {
     /// A region in which nothing has happened yet.
     fn empty() -> World {
         let path = std::env::temp_dir().join(format!("commy-check-{}", std::process::id()));
-        let space = create_unnamed(&path, CreateOptions { capacity: 256 << 20, mode: 0o600 }).unwrap();
+        let space =
+            create_unnamed(&path, CreateOptions { capacity: 256 << 20, mode: 0o600, paging: Default::default() })
+                .unwrap();
         World { space, lanes: [0, 1], objects: Vec::new() }
     }
 
