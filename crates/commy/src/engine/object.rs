@@ -411,15 +411,12 @@ impl<'a> Operation<'a> {
 
     #[inline(always)]
     pub(super) fn commit(self) -> Result<()> {
-        let operation = std::mem::ManuallyDrop::new(self);
-        let (lane, index) = (operation.lane, operation.context.index);
-        if !lane.is_ours() {
+        let mut operation = std::mem::ManuallyDrop::new(self);
+        if !operation.lane.is_ours() {
             return Err(Error::RolledBack);
         }
-        // SAFETY: T1: the operation is not dropped, so this is still the only reference.
-        let context = unsafe { &mut *lane.context_cell(index).get() };
-        commit(context)?;
-        lane.drop_context(index);
+        commit(operation.context)?;
+        operation.lane.drop_context(operation.context.index);
         Ok(())
     }
 

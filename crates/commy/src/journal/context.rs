@@ -72,9 +72,12 @@ pub struct Context {
     /// Position at which the stretch before was left: a stored cursor never rests on the beginning of a later one.
     left_at: u64,
     chunk_block: u64,
-    /// Objects held; with exactly one that is not retired, `only` is it and ending needs no walk through the log.
+    /// Objects held, and the first of them: ending those needs no walk through the log. `BY_LOG` is added if an object
+    /// retires.
     held: u32,
-    only: Option<NonNull<ObjectHeader>>,
+    few: [NonNull<ObjectHeader>; FEW],
+    /// The present stretch of the log is not the first one.
+    extended: bool,
     /// Are there records that ask for work after the commit or the rollback?
     frees: bool,
     allocs: bool,
@@ -103,6 +106,11 @@ pub(crate) struct Mark {
 /// Places remembered as saved.
 const SAVED: usize = 16;
 
+/// Objects that are remembered as held.
+const FEW: usize = 4;
+/// Ending must look for records of the log.
+const BY_LOG: u32 = 1 << 16;
+
 impl Context {
     /// Context `index` of a lane, at rest.
     pub(crate) fn at_rest(actor: &'static Actor<'static>, index: usize) -> Context {
@@ -123,7 +131,8 @@ impl Context {
             left_at: 0,
             chunk_block: 0,
             held: 0,
-            only: None,
+            few: [NonNull::dangling(); FEW],
+            extended: false,
             frees: false,
             allocs: false,
             saves: false,
@@ -157,6 +166,7 @@ impl Context {
             if self.index == 0 { (inline, INLINE_LOG_SIZE as usize) } else { (std::ptr::null_mut(), 0) };
         (self.start, self.at, self.end) = (start, start, start.wrapping_add(room));
         (self.bias, self.left_at, self.chunk_block) = (0u64.wrapping_sub(start as u64), 0, 0);
+        self.extended = false;
     }
 
     fn enter(&mut self, chunk: &Chunk) {
@@ -164,17 +174,12 @@ impl Context {
         (self.start, self.at, self.chunk_block) = (chunk.records, chunk.records, chunk.block);
         self.end = chunk.records.wrapping_add(chunk.size as usize);
         self.bias = chunk.base.wrapping_sub(chunk.records as u64);
+        self.extended = chunk.base != 0;
     }
 
     #[inline(always)]
     fn cursor(&self) -> u64 {
         (self.at as u64).wrapping_add(self.bias)
-    }
-
-    /// Position at which the present stretch begins.
-    #[inline(always)]
-    fn base(&self) -> u64 {
-        (self.start as u64).wrapping_add(self.bias)
     }
 
     /// The cursor as it may be stored.
@@ -340,8 +345,10 @@ impl Context {
             self.wait_for(header, waiting())?;
         }
         crash_point!("lock: word taken");
+        if let Some(place) = self.few.get_mut(self.held as usize) {
+            *place = NonNull::from(header);
+        }
         self.held += 1;
-        self.only = Some(NonNull::from(header));
         Ok(())
     }
 
@@ -364,7 +371,6 @@ impl Context {
 
     /// Takes the newest record, a Held without payload, off the log.
     fn drop_newest(&mut self) {
-        self.only = None;
         // SAFETY: the record just appended lies before `at` in the same stretch.
         self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
         self.store(if self.resting() == 0 { Phase::Idle } else { Phase::Active });
@@ -428,8 +434,7 @@ impl Context {
     /// Records that the object, whose word is held, gets `generation` at commit; there is room.
     pub(crate) fn append_retire(&mut self, object: u64, generation: u64) {
         self.frees = true;
-        // Ending must look for this record.
-        self.only = None;
+        self.held |= BY_LOG;
         self.append(Kind::Retire, 0, object, (&raw const generation).cast(), 8);
     }
 
@@ -503,6 +508,7 @@ impl Context {
         let Mark { start, at, end, bias, left_at, chunk_block, .. } = *mark;
         (self.start, self.at, self.end) = (start, at, end);
         (self.bias, self.left_at, self.chunk_block) = (bias, left_at, chunk_block);
+        self.extended = (start as u64).wrapping_add(bias) != 0;
         if cursor == 0 {
             self.store(Phase::Idle);
         }
@@ -536,34 +542,54 @@ impl Context {
 
     #[inline(always)]
     fn end(&mut self, work_left: bool) -> Result<bool> {
-        match self.only {
-            Some(header) if self.held == 1 => {
-                // SAFETY: R1: locked by this context; headers are type-stable.
-                let header = unsafe { header.as_ref() };
-                lock::close_version(header);
-                crash_point!("end: version even, word held");
-                // Who changed nothing leaves the waiters to who does.
-                if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 && self.saves {
-                    wake_changes(header);
-                }
+        if self.held == 1 {
+            // SAFETY: R1: locked by this context; headers are type-stable.
+            let header = unsafe { self.few[0].as_ref() };
+            lock::close_version(header);
+            crash_point!("end: version even, word held");
+            // Who changed nothing leaves the waiters to who does.
+            if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 && self.saves {
+                wake_changes(header);
             }
-            _ => {
-                close_and_release(self.actor, self.index)?;
-                wake_changed(self.actor, self.index)?;
-            }
+        } else {
+            self.end_several()?;
         }
         crash_point!("end: words free");
-        let more = work_left || self.base() != 0;
+        let more = work_left || self.extended;
         if !more {
             self.state.put(0);
         }
         // Nothing is left to be ended a second time, and the next one begins at the beginning.
-        if self.base() == 0 {
-            self.at = self.start
+        if self.extended {
+            self.rewind();
         } else {
-            self.rewind()
+            self.at = self.start;
         }
         Ok(more)
+    }
+
+    /// Versions, words and wakes of none or more than one.
+    #[inline(never)]
+    fn end_several(&mut self) -> Result<()> {
+        let Some(few) = self.few.get(..self.held as usize) else {
+            close_and_release(self.actor, self.index)?;
+            return wake_changed(self.actor, self.index);
+        };
+        // SAFETY: as in `end`.
+        let headers = || few.iter().map(|header| unsafe { header.as_ref() });
+        for header in headers() {
+            lock::close_version(header);
+            crash_point!("close: version even");
+        }
+        let mut flags = 0;
+        for header in headers() {
+            flags |= lock::release(&header.word, self.lock_id);
+            crash_point!("close: word free");
+        }
+        if flags & lock::CHANGE != 0 && self.saves {
+            headers().for_each(wake_changes);
+        }
+        Ok(())
     }
 }
 

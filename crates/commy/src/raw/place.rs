@@ -262,6 +262,10 @@ pub(crate) fn reserve_release(context: &mut Context, parts: &[OwnedPart]) -> Res
 /// `OutOfSpace` without log room; nothing has changed then.
 #[inline(always)]
 pub(crate) fn release_blocks(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
+    if parts.is_empty() { Ok(()) } else { release_parts(context, parts) }
+}
+
+fn release_parts(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
     reserve_release(context, parts)?;
     for (index, part) in parts.iter().enumerate() {
         let released = match part {

@@ -16,8 +16,8 @@ use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::lock::is_stable;
 use crate::raw::{
-    ContainerKind, Descriptor, FoundSlot, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach, hash_bytes,
-    release_blocks,
+    ContainerKind, Descriptor, FoundSlot, InRow, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach,
+    hash_bytes, release_blocks,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -345,33 +345,42 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
 
     #[inline(always)]
     pub(in crate::containers) fn get_by_bytes(&self, key: &[u8]) -> Result<Option<V>> {
-        match self.get_cached(key) {
+        match self.get_cached::<true>(key) {
             Some(value) => Ok(value),
             None => self.get_slowly(key),
         }
     }
 
-    /// The usual case with the fewest instructions; `None`: anything else.
+    /// The usual case with the fewest instructions; `None`: anything else. With `FIRST`, only the first group on the key's
+    /// way is looked at.
     #[inline(always)]
-    fn get_cached(&self, key: &[u8]) -> Option<Option<V>> {
+    fn get_cached<const FIRST: bool>(&self, key: &[u8]) -> Option<Option<V>> {
         let space = self.object.space();
-        let attempt = self.object.attempt();
-        let (view, seed) = self.cache.get(attempt.version(), Layout::<K, V>::SLOT)?;
+        let (attempt, view, seed) =
+            self.cache.get(Layout::<K, V>::SLOT, || self.object.attempt(), |attempt| attempt.version())?;
         let hash = hash_bytes(seed, key);
         let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), key);
-        match view.find(hash, same) {
-            Some(found) => {
+        let found = match FIRST {
+            true => view.find_in_first(hash, same),
+            false => view.find(hash, same).map_or(InRow::Ends, InRow::Found),
+        };
+        match found {
+            InRow::Found(found) => {
                 let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
                 let value = take_torn::<V>(&attempt, space, place)?.ok()?;
                 attempt.holds().then_some(Some(value))
             }
             // An odd version remembers nothing; only a damaged file has the one that says so.
-            None => (is_stable(attempt.version()) && attempt.holds()).then_some(None),
+            InRow::Ends => (is_stable(attempt.version()) && attempt.holds()).then_some(None),
+            InRow::GoesOn => None,
         }
     }
 
     #[inline(never)]
     fn get_slowly(&self, key: &[u8]) -> Result<Option<V>> {
+        if let Some(value) = self.get_cached::<false>(key) {
+            return Ok(value);
+        }
         let space = self.object.space();
         if self.cache.is_missed_again(self.object.attempt().version()) {
             self.remember();
