@@ -175,6 +175,17 @@ impl ThreadLane {
         self.take_another_context(busy)
     }
 
+    /// Takes the first context if it is not in use.
+    #[inline(always)]
+    pub(crate) fn take_first_context(&self) -> bool {
+        let busy = self.busy.get();
+        let free = busy & 1 == 0;
+        if free {
+            self.busy.set(busy | 1);
+        }
+        free
+    }
+
     #[cold]
     fn take_another_context(&self, busy: u32) -> Result<usize> {
         let index = (!busy).trailing_zeros() as usize;

@@ -160,7 +160,7 @@ impl TableView {
         {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
             let first = self.slots.wrapping_add((row * self.slot_size) as usize);
-            for line in 0..if option_env!("LINES").is_some() {1} else {(self.slot_size / 8).clamp(1, 4)} {
+            for line in 0..if option_env!("LINES").is_some() { 1 } else { (self.slot_size / 8).clamp(1, 4) } {
                 // SAFETY: SSE belongs to every x86-64; any address may be asked for, none is touched.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line as usize * 64).cast()) };
             }
@@ -382,15 +382,16 @@ impl<'a> Table<'a> {
     }
 
     /// Logs what `publish` and `erase` change, where that is all that the context does: the slot itself is not live before
-    /// the one and not used again after the other.
+    /// the one and not used again after the other. `last`: nothing more will be recorded.
     #[inline(always)]
-    pub(crate) fn open_alone(&self, context: &mut Context, found: &FoundSlot) -> Result<()> {
+    pub(crate) fn open_alone(&self, context: &mut Context, found: &FoundSlot, last: bool) -> Result<()> {
         if self.len() > MAX_ITEMS {
             return Err(Error::corrupt(self.raw.data.peek(), "a table's length is impossible"));
         }
         // SAFETY: R1: rows of control bytes are 16-aligned, and under the object's word nobody else writes them.
         let control = unsafe { AtomicU64::from_ptr(found.control.map_addr(|at| at & !7).cast()) };
-        context.save_words([control, &self.raw.len, &self.raw.aux0])
+        let words = [control, &self.raw.len, &self.raw.aux0];
+        if last { context.save_last_words(words) } else { context.save_words(words) }
     }
 
     /// Makes a written slot live. Cannot fail.
@@ -442,6 +443,7 @@ impl<'a> Table<'a> {
     }
 
     /// Takes a slot out; `open_erase` came before. Cannot fail.
+    #[inline(always)]
     pub(crate) fn erase(&self, found: FoundSlot) {
         // SAFETY: W1: control bytes lie in rows of 16, 16-aligned as blocks are.
         let group = unsafe { found.control.sub(found.control as usize % TABLE_GROUP as usize) };
