@@ -515,19 +515,20 @@ impl<'a> Single<'a> {
     #[inline(always)]
     fn commit(self, changed: bool) -> Result<()> {
         let single = std::mem::ManuallyDrop::new(self);
-        let (lane, header, index) = (single.lane, single.header, single.context.index);
+        let (lane, header) = (single.lane, single.header);
         if !lane.is_ours() {
             return Err(Error::RolledBack);
         }
+        let index = if single.noted { single.context.index } else { 0 };
         // SAFETY: T1: the operation is not dropped, so this is still the only reference.
         let context = unsafe { &mut *lane.context_cell(index).get() };
-        if single.noted {
+        let ended = if single.noted {
             context.has_changed(changed);
-            commit(context)?;
+            context.commit()
         } else {
-            let ended = context.commit_alone(header, changed);
-            finish(context, ended)?;
-        }
+            context.commit_alone(header, changed)
+        };
+        finish(context, ended)?;
         lane.drop_context(index);
         Ok(())
     }

@@ -273,8 +273,9 @@ impl Context {
             self.note_alone(header);
             return self.commit();
         }
-        let changed = changed | self.has_recorded();
-        self.state.put(pack::context(pack::cursor(self.state.peek()), Phase::Committed as u64));
+        let cursor = pack::cursor(self.state.peek());
+        let changed = changed | (cursor != HEAD_SIZE);
+        self.state.put(pack::context(cursor, Phase::Committed as u64));
         crash_point!("commit: committed, words held");
         lock::close_version(header);
         crash_point!("end: version even, word held");

@@ -148,7 +148,7 @@ impl Place {
         // SAFETY: the image has that size; zeroed or copied, its bytes are initialised.
         let word = unsafe { image.address().cast::<u64>().read_unaligned() };
         // SAFETY: PL, W1: the slot has the size of its `R`, and the caller knows it to be 8-aligned.
-        unsafe { AtomicU64::from_ptr(self.at.cast()) }.store(word, std::sync::atomic::Ordering::Relaxed);
+        unsafe { AtomicU64::from_ptr(self.at.cast()) }.store(word, crate::sys::atomic::Ordering::Relaxed);
     }
 
     /// A plain value that may be changed in place; its old bytes are logged.

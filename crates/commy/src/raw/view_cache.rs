@@ -5,7 +5,7 @@
 //!
 //! Invariant VC: while `version` is even, the other words were all seen under that version of the object, whose
 //! generation was the handle's. They change under `installing` only, and only to what a later version says: a reader who
-//! sees some of them of another version sees that the object's version has moved, too.
+//! looks at the object's version after them, and has seen some of them of another version, sees that it has moved, too.
 
 use crate::sys::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
