@@ -211,12 +211,21 @@ impl Object {
     /// One atomic change: takes the lock, runs `change`, commits; on an error or a panic everything is undone.
     #[inline(always)]
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Context, &RawHeader) -> Result<R>) -> Result<R> {
+        self.change_alone(|context, raw| Ok((change(context, raw)?, false)))
+    }
+
+    /// As [`change`](Self::change); `change` says, too, whether it has changed anything by a single store, which needs no
+    /// record. Nothing may fail after such a store.
+    #[inline(always)]
+    pub(crate) fn change_alone<R>(
+        &self,
+        change: impl FnOnce(&mut Context, &RawHeader) -> Result<(R, bool)>,
+    ) -> Result<R> {
         let lane = self.attachment.lane()?;
-        let mut operation = Operation::begin(&self.attachment, lane)?;
-        operation.lock(self.header())?;
+        let operation = Single::begin(&self.attachment, lane, self.header())?;
         self.check_generation()?;
-        let result = change(operation.context, &self.header().raw)?;
-        operation.commit()?;
+        let (result, changed) = change(operation.context, &self.header().raw)?;
+        operation.commit(changed)?;
         Ok(result)
     }
 
@@ -411,15 +420,12 @@ impl<'a> Operation<'a> {
 
     #[inline(always)]
     pub(super) fn commit(self) -> Result<()> {
-        let operation = std::mem::ManuallyDrop::new(self);
-        let (lane, index) = (operation.lane, operation.context.index);
-        if !lane.is_ours() {
+        let mut operation = std::mem::ManuallyDrop::new(self);
+        if !operation.lane.is_ours() {
             return Err(Error::RolledBack);
         }
-        // SAFETY: T1: the operation is not dropped, so this is still the only reference.
-        let context = unsafe { &mut *lane.context_cell(index).get() };
-        commit(context)?;
-        lane.drop_context(index);
+        commit(operation.context)?;
+        operation.lane.drop_context(operation.context.index);
         Ok(())
     }
 
@@ -446,11 +452,120 @@ impl Drop for Operation<'_> {
     }
 }
 
+/// A handle operation that changes one object. Dropping it undoes what was not committed.
+struct Single<'a> {
+    context: &'a mut Context,
+    header: &'a ObjectHeader,
+    lane: &'a ThreadLane,
+    /// Its context is like any other one.
+    noted: bool,
+}
+
+impl<'a> Single<'a> {
+    /// Begins, with the object's word.
+    #[inline(always)]
+    fn begin(attachment: &'a Attachment, lane: &'a ThreadLane, header: &'a ObjectHeader) -> Result<Single<'a>> {
+        if !lane.take_first_context() {
+            return Self::begin_beside(attachment, lane, header);
+        }
+        // SAFETY: T1: the context was not in use, so this is the only reference until `drop_context`.
+        let context = unsafe { &mut *lane.context_cell(0).get() };
+        if let Err(error) = context.lock_alone(header) {
+            lane.drop_context(0);
+            return Err(error);
+        }
+        context.count_on_log(RESERVE - HEAD_SIZE);
+        // Its parts and not itself are handed about: what has an address is stored and loaded.
+        let single = Single { context, header, lane, noted: false };
+        if attachment.space().words().freeze.load(Ordering::SeqCst) == 0 {
+            return Ok(single);
+        }
+        single.wait_frozen(attachment)
+    }
+
+    #[cold]
+    fn wait_frozen(self, attachment: &Attachment) -> Result<Single<'a>> {
+        let single = std::mem::ManuallyDrop::new(self);
+        let index = single.context.index;
+        let single = Single {
+            // SAFETY: T1: the one that had it is not dropped, and not used any more.
+            context: unsafe { &mut *single.lane.context_cell(index).get() },
+            header: single.header,
+            lane: single.lane,
+            noted: true,
+        };
+        single.context.note_alone(single.header);
+        if single.lane.is_alone(index) {
+            wait_frozen(attachment, single.context, single.header)?;
+        }
+        Ok(single)
+    }
+
+    /// In another context than the first, which is in use.
+    #[cold]
+    fn begin_beside(attachment: &'a Attachment, lane: &'a ThreadLane, header: &'a ObjectHeader) -> Result<Single<'a>> {
+        let mut operation = Operation::begin(attachment, lane)?;
+        operation.lock(header)?;
+        let index = std::mem::ManuallyDrop::new(operation).context.index;
+        // SAFETY: T1: the operation is not dropped, and not used any more, so this is the only reference.
+        let context = unsafe { &mut *lane.context_cell(index).get() };
+        Ok(Single { context, header, lane, noted: true })
+    }
+
+    #[inline(always)]
+    fn commit(self, changed: bool) -> Result<()> {
+        let single = std::mem::ManuallyDrop::new(self);
+        let (lane, header) = (single.lane, single.header);
+        if !lane.is_ours() {
+            return Err(Error::RolledBack);
+        }
+        let index = if single.noted { single.context.index } else { 0 };
+        // SAFETY: T1: the operation is not dropped, so this is still the only reference.
+        let context = unsafe { &mut *lane.context_cell(index).get() };
+        let ended = if single.noted {
+            context.has_changed(changed);
+            context.commit()
+        } else {
+            context.commit_alone(header, changed)
+        };
+        finish(context, ended)?;
+        lane.drop_context(index);
+        Ok(())
+    }
+}
+
+impl Drop for Single<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        undo_single(self.context, self.header, self.lane, self.noted);
+    }
+}
+
+#[cold]
+fn undo_single(context: &mut Context, header: &ObjectHeader, lane: &ThreadLane, noted: bool) {
+    if lane.is_ours() {
+        if !noted {
+            context.note_alone(header);
+        }
+        undo(context);
+        if !context.broken {
+            lane.drop_context(context.index);
+        }
+    }
+}
+
 /// Commits, and does what the records ask for.
 #[inline(always)]
 fn commit(context: &mut Context) -> Result<()> {
+    let ended = context.commit();
+    finish(context, ended)
+}
+
+/// Does what the records ask for after a commit, if any do.
+#[inline(always)]
+fn finish(context: &mut Context, ended: Result<bool>) -> Result<()> {
     // Errors are large: where there is none nothing is to be moved about.
-    let ended = match context.commit() {
+    let ended = match ended {
         Ok(false) => return Ok(()),
         Ok(true) => raw::finish(context.actor, context.index),
         Err(error) => Err(error),

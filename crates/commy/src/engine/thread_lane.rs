@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Weak;
 
 use super::attachment::Attachment;
+use super::transaction::Entry;
 use crate::journal::Context;
 use crate::process::Actor;
 use crate::region::layout::{CONTEXT_COUNT, Word};
@@ -25,6 +26,8 @@ pub(crate) struct ThreadLane {
     contexts: [UnsafeCell<Context>; CONTEXT_COUNT],
     /// Zero in a child that was forked while the lane was there; else all ones.
     pub(super) ours: Cell<u64>,
+    /// The room of a transaction that has ended, for the next one.
+    pub(super) entries: Cell<Vec<Entry>>,
 }
 
 impl Drop for ThreadLane {
@@ -92,6 +95,7 @@ impl ThreadLane {
             orphan: Cell::new(orphan),
             contexts,
             ours: Cell::new(u64::MAX),
+            entries: Cell::new(Vec::new()),
         }
     }
 
@@ -160,10 +164,30 @@ impl ThreadLane {
         (0..CONTEXT_COUNT).all(|other| other == index || contexts[other].state.peek() == 0)
     }
 
-    /// Takes a context that is not in use.
+    /// Takes a context that is not in use: nearly always the first.
     #[inline(always)]
     pub(crate) fn take_context(&self) -> Result<usize> {
         let busy = self.busy.get();
+        if busy & 1 == 0 {
+            self.busy.set(busy | 1);
+            return Ok(0);
+        }
+        self.take_another_context(busy)
+    }
+
+    /// Takes the first context if it is not in use.
+    #[inline(always)]
+    pub(crate) fn take_first_context(&self) -> bool {
+        let busy = self.busy.get();
+        let free = busy & 1 == 0;
+        if free {
+            self.busy.set(busy | 1);
+        }
+        free
+    }
+
+    #[cold]
+    fn take_another_context(&self, busy: u32) -> Result<usize> {
         let index = (!busy).trailing_zeros() as usize;
         if index >= CONTEXT_COUNT {
             return Err(Error::Exhausted { what: "guards of one thread", limit: CONTEXT_COUNT as u64 });

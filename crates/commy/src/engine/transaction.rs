@@ -30,7 +30,7 @@ struct Objects<'r> {
     fork_epoch: u64,
 }
 
-struct Entry {
+pub(super) struct Entry {
     /// Offset of the object's header.
     header: u64,
     written: bool,
@@ -63,11 +63,13 @@ impl Drop for Objects<'_> {
             return;
         }
         let Ok(lane) = self.attachment.lane() else { return };
-        for entry in self.entries.get_mut() {
+        let mut entries = self.entries.take();
+        for entry in entries.drain(..) {
             if let (Some(published), Ok(header)) = (entry.published, self.attachment.space().get(entry.header)) {
                 lock::unpublish(lane.actor, header, published);
             }
         }
+        lane.entries.set(entries);
     }
 }
 
@@ -77,7 +79,7 @@ impl<'r> Transaction<'r> {
         let guard = GuardContext::begin(lane)?;
         let deadlock = std::cell::Cell::new(false);
         let fork_epoch = sys::fork_epoch();
-        let objects = Objects { attachment, entries: RefCell::new(Vec::new()), deadlock, fork_epoch };
+        let objects = Objects { attachment, entries: RefCell::new(lane.entries.take()), deadlock, fork_epoch };
         Ok(Transaction { attachment, guard, objects })
     }
 
@@ -153,8 +155,7 @@ impl<'r> Transaction<'r> {
     /// Another guard of this thread, outside of the transaction, is in the way: no retry can help.
     fn refuse_own(&self, header: &ObjectHeader, reads: u64) -> Result<()> {
         let actor = self.guard.lane().actor;
-        let offset = self.attachment.space().offset_of(header);
-        let in_the_way = actor.holds(&header.word) || lock::own_reads(actor, offset) > reads;
+        let in_the_way = actor.holds(&header.word) || lock::own_reads(actor, header) > reads;
         if in_the_way { Err(Error::Deadlock) } else { Ok(()) }
     }
 
@@ -247,7 +248,7 @@ impl<'r> Transaction<'r> {
 
 /// Runs `body` until it ends without a deadlock; commits if it says `Ok`, undoes if it fails or panics.
 pub(super) fn run<R>(attachment: &Arc<Attachment>, mut body: impl FnMut(&Transaction<'_>) -> Result<R>) -> Result<R> {
-    let start = Instant::now();
+    let mut start = None;
     for attempt in 0u32.. {
         let transaction = Transaction::begin(attachment)?;
         let result = body(&transaction);
@@ -266,7 +267,8 @@ pub(super) fn run<R>(attachment: &Arc<Attachment>, mut body: impl FnMut(&Transac
             _ => {}
         }
         drop(transaction);
-        if start.elapsed() > attachment.timeout() {
+        // Nearly none comes here: the clock is not asked before.
+        if start.get_or_insert_with(Instant::now).elapsed() > attachment.timeout() {
             return Err(Error::Deadlock);
         }
         // Whoever met the deadlock steps back for a random while, so that the same two do not meet again.

@@ -55,7 +55,7 @@ impl Object {
             return Ok(());
         }
         let actor = self.attachment().lane()?.actor;
-        let in_the_way = actor.holds(&self.header().word) || lock::own_reads(actor, self.offset()) > 0;
+        let in_the_way = actor.holds(&self.header().word) || lock::own_reads(actor, self.header()) > 0;
         if in_the_way { Err(Error::Deadlock) } else { Ok(()) }
     }
 

@@ -161,6 +161,14 @@ impl Context {
         Ok(())
     }
 
+    /// As [`save_words`](Self::save_words), in a context that records nothing after that.
+    #[inline(always)]
+    pub(crate) fn save_last_words<const N: usize>(&mut self, words: [&AtomicU64; N]) -> Result<()> {
+        self.reserve_log(N as u64 * (8 + HEAD_SIZE))?;
+        self.append_last_words(words);
+        Ok(())
+    }
+
     /// As [`save`](Self::save), but not twice in a row for a place that is changed again and again.
     #[inline(always)]
     pub(crate) fn save_once(&mut self, offset: u64, len: u64) -> Result<()> {

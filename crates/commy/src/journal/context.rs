@@ -72,9 +72,12 @@ pub struct Context {
     /// Position at which the stretch before was left: a stored cursor never rests on the beginning of a later one.
     left_at: u64,
     chunk_block: u64,
-    /// Objects held; with exactly one that is not retired, `only` is it and ending needs no walk through the log.
+    /// Objects held, and the first of them: ending those needs no walk through the log. `BY_LOG` is added if an object
+    /// retires.
     held: u32,
-    only: Option<NonNull<ObjectHeader>>,
+    few: [NonNull<ObjectHeader>; FEW],
+    /// The present stretch of the log is not the first one.
+    extended: bool,
     /// Are there records that ask for work after the commit or the rollback?
     frees: bool,
     allocs: bool,
@@ -103,6 +106,11 @@ pub(crate) struct Mark {
 /// Places remembered as saved.
 const SAVED: usize = 16;
 
+/// Objects that are remembered as held.
+const FEW: usize = 4;
+/// Ending must look for records of the log.
+const BY_LOG: u32 = 1 << 16;
+
 impl Context {
     /// Context `index` of a lane, at rest.
     pub(crate) fn at_rest(actor: &'static Actor<'static>, index: usize) -> Context {
@@ -123,7 +131,8 @@ impl Context {
             left_at: 0,
             chunk_block: 0,
             held: 0,
-            only: None,
+            few: [NonNull::dangling(); FEW],
+            extended: false,
             frees: false,
             allocs: false,
             saves: false,
@@ -146,6 +155,137 @@ impl Context {
         self.held = 0;
         self.logged = 0;
         (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
+        // A single change leaves it elsewhere.
+        self.at = self.start;
+    }
+
+    /// As `begin`, for context 0 of a lane and a single change of one object. What is written by this and the functions
+    /// for such a change counts: while a look-up waits for memory, a processor keeps all stores that follow it, and
+    /// when it can keep no more of them it waits, too. So what is as it should be is not written again, and `held` is left
+    /// at 0, to `note_alone`.
+    #[inline(always)]
+    fn begin_alone(&mut self) {
+        debug_assert!(self.index == 0 && self.chunk_block == 0);
+        let counter = self.lane.stamp_counter.peek().wrapping_add(1) & ((1 << 48) - 1);
+        self.lane.stamp_counter.put(counter);
+        self.stamp = self.stamp_base | counter;
+        if self.logged != 0 {
+            self.logged = 0;
+        }
+        if self.held != 0 {
+            self.held = 0;
+        }
+        if self.frees | self.allocs | self.saves | self.doomed {
+            (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
+        }
+    }
+
+    /// Begins a single change of one object, in context 0: intent, word, readers, version.
+    ///
+    /// # Errors
+    /// As `lock`; the context is at rest then.
+    #[inline(always)]
+    pub(crate) fn lock_alone(&mut self, header: &ObjectHeader) -> Result<()> {
+        if lock::owner_of(&header.word) == self.lock_id {
+            return Err(Error::Deadlock);
+        }
+        self.begin_alone();
+        // SAFETY: J: the inline log, of which nothing counts, has room for the record.
+        unsafe {
+            let record = self.start.cast::<u64>();
+            put_new(record, head_word(Kind::Held, 0, 0));
+            put_new(record.add(1), self.space.offset_of(header));
+            let behind = self.start.add(HEAD_SIZE as usize);
+            if self.at != behind {
+                self.at = behind;
+            }
+        }
+        compiler_fence(Ordering::SeqCst);
+        crash_point!("append: written, not counted");
+        self.state.put(pack::context(HEAD_SIZE, Phase::Active as u64));
+        crash_point!("append: counted");
+        crash_point!("lock: intent");
+        if !lock::try_lock(&header.word, self.lock_id) {
+            self.wait_for(header, Waiting::new())?;
+        }
+        crash_point!("lock: word taken");
+        if header.hint.load(Ordering::SeqCst) != 0 {
+            self.drain_alone(header)?;
+        }
+        lock::open_version(header);
+        crash_point!("lock: version odd");
+        Ok(())
+    }
+
+    #[cold]
+    fn drain_alone(&mut self, header: &ObjectHeader) -> Result<()> {
+        self.note_alone(header);
+        self.drain(header, 0)
+    }
+
+    /// From here on the context of a single change is like any other one.
+    #[cold]
+    pub(crate) fn note_alone(&mut self, header: &ObjectHeader) {
+        self.few[0] = NonNull::from(header);
+        self.held = 1 | self.held & BY_LOG;
+        self.saves |= self.has_recorded();
+    }
+
+    /// Something has changed, if not `changed` is false: those who wait for it are to be told.
+    pub(crate) fn has_changed(&mut self, changed: bool) {
+        self.saves |= changed;
+    }
+
+    /// Has the single change recorded anything beside its intent?
+    #[inline(always)]
+    fn has_recorded(&self) -> bool {
+        pack::cursor(self.state.peek()) != HEAD_SIZE
+    }
+
+    /// Records words as [`append_words`](Self::append_words) does, as the last records of their context.
+    #[inline(always)]
+    pub(crate) fn append_last_words<const N: usize>(&mut self, words: [&AtomicU64; N]) {
+        debug_assert!(self.has_room(N as u64 * (8 + HEAD_SIZE)), "log space is reserved before it is used");
+        if self.held != 0 {
+            self.saves = true;
+        }
+        let mut record = self.at.cast::<u64>();
+        for word in words {
+            // SAFETY: J: `at .. end` is the unused end of this context's own log and has room for all words.
+            unsafe {
+                record.write(word.peek());
+                put_new(record.add(1), head_word(Kind::Save, 0, 8));
+                put_new(record.add(2), self.space.offset_of(word));
+                record = record.add(3);
+            }
+        }
+        compiler_fence(Ordering::SeqCst);
+        crash_point!("append: words written, not counted");
+        self.state.put(pack::context((record as u64).wrapping_add(self.bias), Phase::Active as u64));
+        crash_point!("append: words counted");
+    }
+
+    /// The commit point of a single change, then version, word and wakes. `changed`: also if nothing was recorded. True:
+    /// records are left that `finish` must pop.
+    #[inline(always)]
+    pub(crate) fn commit_alone(&mut self, header: &ObjectHeader, changed: bool) -> Result<bool> {
+        if self.frees | self.extended {
+            self.note_alone(header);
+            return self.commit();
+        }
+        let cursor = pack::cursor(self.state.peek());
+        let changed = changed | (cursor != HEAD_SIZE);
+        self.state.put(pack::context(cursor, Phase::Committed as u64));
+        crash_point!("commit: committed, words held");
+        lock::close_version(header);
+        crash_point!("end: version even, word held");
+        // Who changed nothing leaves the waiters to who does.
+        if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 && changed {
+            wake_changes(header);
+        }
+        crash_point!("end: words free");
+        self.state.put(0);
+        Ok(false)
     }
 
     /// Back to the beginning of the log. Context 0 begins in the lane; the others in their first chunk, once they have
@@ -157,6 +297,7 @@ impl Context {
             if self.index == 0 { (inline, INLINE_LOG_SIZE as usize) } else { (std::ptr::null_mut(), 0) };
         (self.start, self.at, self.end) = (start, start, start.wrapping_add(room));
         (self.bias, self.left_at, self.chunk_block) = (0u64.wrapping_sub(start as u64), 0, 0);
+        self.extended = false;
     }
 
     fn enter(&mut self, chunk: &Chunk) {
@@ -164,17 +305,12 @@ impl Context {
         (self.start, self.at, self.chunk_block) = (chunk.records, chunk.records, chunk.block);
         self.end = chunk.records.wrapping_add(chunk.size as usize);
         self.bias = chunk.base.wrapping_sub(chunk.records as u64);
+        self.extended = chunk.base != 0;
     }
 
     #[inline(always)]
     fn cursor(&self) -> u64 {
         (self.at as u64).wrapping_add(self.bias)
-    }
-
-    /// Position at which the present stretch begins.
-    #[inline(always)]
-    fn base(&self) -> u64 {
-        (self.start as u64).wrapping_add(self.bias)
     }
 
     /// The cursor as it may be stored.
@@ -340,8 +476,10 @@ impl Context {
             self.wait_for(header, waiting())?;
         }
         crash_point!("lock: word taken");
+        if let Some(place) = self.few.get_mut(self.held as usize) {
+            *place = NonNull::from(header);
+        }
         self.held += 1;
-        self.only = Some(NonNull::from(header));
         Ok(())
     }
 
@@ -364,7 +502,6 @@ impl Context {
 
     /// Takes the newest record, a Held without payload, off the log.
     fn drop_newest(&mut self) {
-        self.only = None;
         // SAFETY: the record just appended lies before `at` in the same stretch.
         self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
         self.store(if self.resting() == 0 { Phase::Idle } else { Phase::Active });
@@ -428,8 +565,7 @@ impl Context {
     /// Records that the object, whose word is held, gets `generation` at commit; there is room.
     pub(crate) fn append_retire(&mut self, object: u64, generation: u64) {
         self.frees = true;
-        // Ending must look for this record.
-        self.only = None;
+        self.held |= BY_LOG;
         self.append(Kind::Retire, 0, object, (&raw const generation).cast(), 8);
     }
 
@@ -503,6 +639,7 @@ impl Context {
         let Mark { start, at, end, bias, left_at, chunk_block, .. } = *mark;
         (self.start, self.at, self.end) = (start, at, end);
         (self.bias, self.left_at, self.chunk_block) = (bias, left_at, chunk_block);
+        self.extended = (start as u64).wrapping_add(bias) != 0;
         if cursor == 0 {
             self.store(Phase::Idle);
         }
@@ -536,34 +673,68 @@ impl Context {
 
     #[inline(always)]
     fn end(&mut self, work_left: bool) -> Result<bool> {
-        match self.only {
-            Some(header) if self.held == 1 => {
-                // SAFETY: R1: locked by this context; headers are type-stable.
-                let header = unsafe { header.as_ref() };
-                lock::close_version(header);
-                crash_point!("end: version even, word held");
-                // Who changed nothing leaves the waiters to who does.
-                if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 && self.saves {
-                    wake_changes(header);
-                }
+        if self.held == 1 {
+            // SAFETY: R1: locked by this context; headers are type-stable.
+            let header = unsafe { self.few[0].as_ref() };
+            lock::close_version(header);
+            crash_point!("end: version even, word held");
+            // Who changed nothing leaves the waiters to who does.
+            if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 && self.saves {
+                wake_changes(header);
             }
-            _ => {
-                close_and_release(self.actor, self.index)?;
-                wake_changed(self.actor, self.index)?;
-            }
+        } else {
+            self.end_several()?;
         }
         crash_point!("end: words free");
-        let more = work_left || self.base() != 0;
+        let more = work_left || self.extended;
         if !more {
             self.state.put(0);
         }
         // Nothing is left to be ended a second time, and the next one begins at the beginning.
-        if self.base() == 0 {
-            self.at = self.start
+        if self.extended {
+            self.rewind();
         } else {
-            self.rewind()
+            self.at = self.start;
         }
         Ok(more)
+    }
+
+    /// Versions, words and wakes of none or more than one.
+    #[inline(never)]
+    fn end_several(&mut self) -> Result<()> {
+        let Some(few) = self.few.get(..self.held as usize) else {
+            close_and_release(self.actor, self.index)?;
+            return wake_changed(self.actor, self.index);
+        };
+        // SAFETY: as in `end`.
+        let headers = || few.iter().map(|header| unsafe { header.as_ref() });
+        for header in headers() {
+            lock::close_version(header);
+            crash_point!("close: version even");
+        }
+        let mut flags = 0;
+        for header in headers() {
+            flags |= lock::release(&header.word, self.lock_id);
+            crash_point!("close: word free");
+        }
+        if flags & lock::CHANGE != 0 && self.saves {
+            headers().for_each(wake_changes);
+        }
+        Ok(())
+    }
+}
+
+/// Writes a word unless it is there.
+///
+/// # Safety
+/// The place is readable and writable, and nobody else's.
+#[inline(always)]
+unsafe fn put_new(place: *mut u64, word: u64) {
+    // SAFETY: the caller's.
+    unsafe {
+        if place.read() != word {
+            place.write(word);
+        }
     }
 }
 

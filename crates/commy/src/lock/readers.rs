@@ -172,7 +172,13 @@ fn next_reader(actor: &Actor, header: &ObjectHeader, object: u64) -> Option<u32>
 }
 
 /// How often the caller's own lane reads the object.
-pub(crate) fn own_reads(actor: &Actor, object: u64) -> u64 {
+#[inline]
+pub(crate) fn own_reads(actor: &Actor, header: &ObjectHeader) -> u64 {
+    // The hint names every lane that reads, and perhaps some more.
+    if header.hint.load(Ordering::Relaxed) & hint_bit(actor.id) == 0 {
+        return 0;
+    }
+    let object = actor.space.offset_of(header);
     let cells = &actor.space.reader_line(actor.id).cells;
     cells.iter().map(|cell| cell.peek()).filter(|cell| reads(*cell, object)).map(|cell| cell & COUNT).sum()
 }

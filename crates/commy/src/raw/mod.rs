@@ -35,7 +35,7 @@ pub(crate) use place::{
     Image, OwnedPart, copy_bytes_out, place_in_vector, release_blocks, release_room, reserve_release,
 };
 pub(crate) use shape::{ContainerKind, Shape};
-pub(crate) use table::{FoundSlot, Spot, Table, TableView};
+pub(crate) use table::{FoundSlot, InRow, Spot, Table, TableView};
 pub(crate) use tree::{BLOCKS_ROOM, Ends, Position, Search, Tree, TreeLayout, TreeView, prove};
 pub use vector::Tail;
 pub(crate) use vector::Vector;

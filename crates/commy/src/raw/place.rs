@@ -15,6 +15,7 @@ use super::vector::Vector;
 use crate::journal::{Context, HEAD_SIZE};
 use crate::region::layout::*;
 use crate::region::{Space, copy_out, load_u64};
+use crate::sys::atomic::AtomicU64;
 use crate::{Plain, Result};
 
 /// Where a slot is.
@@ -140,6 +141,16 @@ impl Place {
         unsafe { std::ptr::copy_nonoverlapping(image.address(), self.at, size_of::<R>()) };
     }
 
+    /// Writes the eight bytes of a value that was made elsewhere by one store: whoever dies has written all of them or none.
+    #[inline(always)]
+    pub(crate) fn fill_word<R: Copy>(self, image: &Image<R>) {
+        debug_assert!(size_of::<R>() == 8 && (self.at as usize).is_multiple_of(8));
+        // SAFETY: the image has that size; zeroed or copied, its bytes are initialised.
+        let word = unsafe { image.address().cast::<u64>().read_unaligned() };
+        // SAFETY: PL, W1: the slot has the size of its `R`, and the caller knows it to be 8-aligned.
+        unsafe { AtomicU64::from_ptr(self.at.cast()) }.store(word, crate::sys::atomic::Ordering::Relaxed);
+    }
+
     /// A plain value that may be changed in place; its old bytes are logged.
     #[inline(always)]
     pub(crate) fn lend_mut<'a, T: Plain>(self) -> &'a mut T {
@@ -262,6 +273,10 @@ pub(crate) fn reserve_release(context: &mut Context, parts: &[OwnedPart]) -> Res
 /// `OutOfSpace` without log room; nothing has changed then.
 #[inline(always)]
 pub(crate) fn release_blocks(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
+    if parts.is_empty() { Ok(()) } else { release_parts(context, parts) }
+}
+
+fn release_parts(context: &mut Context, parts: &[OwnedPart]) -> Result<()> {
     reserve_release(context, parts)?;
     for (index, part) in parts.iter().enumerate() {
         let released = match part {

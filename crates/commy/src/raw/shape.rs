@@ -108,6 +108,12 @@ impl Shape {
         if shape.pack() == word && key_fits { Ok(shape) } else { Err(wrong()) }
     }
 
+    /// Is the key eight plain bytes?
+    #[inline(always)]
+    pub(crate) fn is_word_key(&self) -> bool {
+        !self.text_key && self.key_size == 8
+    }
+
     /// Of the container whose raw header this is.
     pub(crate) fn of(raw: &RawHeader, offset: u64) -> Result<Shape> {
         Shape::unpack(raw.shape.peek(), offset)

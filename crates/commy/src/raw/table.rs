@@ -39,7 +39,7 @@ pub(crate) struct FoundSlot {
 }
 
 /// What one group says of a key.
-enum InRow {
+pub(crate) enum InRow {
     Found(FoundSlot),
     /// The key's way ends here without it.
     Ends,
@@ -155,12 +155,12 @@ impl TableView {
     /// Asks memory for the slots that are filled first in a group, so that they are not waited for only after its control
     /// bytes.
     #[inline(always)]
-    fn prefetch_slots(&self, row: u64, lines: u64) {
+    fn prefetch_slots(&self, row: u64) {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
             let first = self.slots.wrapping_add((row * self.slot_size) as usize);
-            for line in 0..lines {
+            for line in 0..if option_env!("LINES").is_some() { 1 } else { (self.slot_size / 8).clamp(1, 4) } {
                 // SAFETY: SSE belongs to every x86-64; any address may be asked for, none is touched.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line as usize * 64).cast()) };
             }
@@ -178,7 +178,7 @@ impl TableView {
             // SAFETY: as above.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(self.data.wrapping_add((hash & self.mask) as usize).cast()) };
         }
-        self.prefetch_slots(hash & self.mask, (self.slot_size / 4).clamp(1, 4));
+        self.prefetch_slots(hash & self.mask);
     }
 
     /// The control bytes of the group whose first slot is number `row`.
@@ -222,9 +222,15 @@ impl TableView {
         None
     }
 
+    /// What the first group on a key's way says.
+    #[inline(always)]
+    pub(crate) fn find_in_first(&self, hash: u64, mut same: impl FnMut(*const u8) -> bool) -> InRow {
+        self.find_in_row(hash & self.mask, hash, &mut same)
+    }
+
     #[inline(always)]
     fn find_in_row(&self, row: u64, hash: u64, same: &mut impl FnMut(*const u8) -> bool) -> InRow {
-        self.prefetch_slots(row, (self.slot_size / 8).clamp(1, 4));
+        self.prefetch_slots(row);
         let group = self.row(row);
         let mut hits = matches(group, tag_of(hash));
         while let Some(hit) = NonZeroU16::new(hits) {
@@ -376,15 +382,16 @@ impl<'a> Table<'a> {
     }
 
     /// Logs what `publish` and `erase` change, where that is all that the context does: the slot itself is not live before
-    /// the one and not used again after the other.
+    /// the one and not used again after the other. `last`: nothing more will be recorded.
     #[inline(always)]
-    pub(crate) fn open_alone(&self, context: &mut Context, found: &FoundSlot) -> Result<()> {
+    pub(crate) fn open_alone(&self, context: &mut Context, found: &FoundSlot, last: bool) -> Result<()> {
         if self.len() > MAX_ITEMS {
             return Err(Error::corrupt(self.raw.data.peek(), "a table's length is impossible"));
         }
         // SAFETY: R1: rows of control bytes are 16-aligned, and under the object's word nobody else writes them.
         let control = unsafe { AtomicU64::from_ptr(found.control.map_addr(|at| at & !7).cast()) };
-        context.save_words([control, &self.raw.len, &self.raw.aux0])
+        let words = [control, &self.raw.len, &self.raw.aux0];
+        if last { context.save_last_words(words) } else { context.save_words(words) }
     }
 
     /// Makes a written slot live. Cannot fail.
@@ -436,6 +443,7 @@ impl<'a> Table<'a> {
     }
 
     /// Takes a slot out; `open_erase` came before. Cannot fail.
+    #[inline(always)]
     pub(crate) fn erase(&self, found: FoundSlot) {
         // SAFETY: W1: control bytes lie in rows of 16, 16-aligned as blocks are.
         let group = unsafe { found.control.sub(found.control as usize % TABLE_GROUP as usize) };
@@ -512,23 +520,39 @@ impl<'a> Table<'a> {
         unsafe { std::ptr::write_bytes(data, EMPTY, (groups * TABLE_GROUP) as usize) };
         let Some(old) = old else { return Ok(()) };
         let shape = Shape::of(self.raw, self.space.offset_of(self.raw))?;
-        let damaged = || Error::corrupt(block, "a table is fuller than its header says");
-        for group in 0..old.groups() {
-            let mut left = old.full_slots(group);
-            while left != 0 {
-                let source = old.slot_at(group, left.trailing_zeros());
-                left &= left - 1;
-                let hash = slot_hash(self.space, &shape, self.raw.aux1.peek(), source)?;
-                let found = new.vacant(hash).ok_or_else(damaged)?;
-                // SAFETY: R1: both are slots of their tables. A crafted free list may make them overlap.
-                unsafe {
-                    std::ptr::copy(source, found.slot, self.slot_size as usize);
-                    found.control.write(tag_of(hash));
-                }
+        let (space, seed) = (self.space, self.raw.aux1.peek());
+        // SAFETY: R1: a full slot has the 8 bytes of its key.
+        let hash_word = |slot: *const u8| Ok(hash_bytes(seed, &unsafe { load_u64(slot) }.to_ne_bytes()));
+        // The usual sizes as constants: each entry that comes in has moved once by the time a table is full.
+        let moved = match (shape.is_word_key(), self.slot_size) {
+            (true, 16) => move_slots(old, new, 16, hash_word),
+            (true, size) => move_slots(old, new, size, hash_word),
+            (false, 32) => move_slots(old, new, 32, |slot| slot_hash(space, &shape, seed, slot)),
+            (false, size) => move_slots(old, new, size, |slot| slot_hash(space, &shape, seed, slot)),
+        }?;
+        if moved { Ok(()) } else { Err(Error::corrupt(block, "a table is fuller than its header says")) }
+    }
+}
+
+/// Copies all full slots of a table into an empty one; false: they do not fit.
+#[inline(always)]
+fn move_slots(old: TableView, new: TableView, slot_size: u64, hash: impl Fn(*const u8) -> Result<u64>) -> Result<bool> {
+    let (old, new) = (old.with_slot_size(slot_size), new.with_slot_size(slot_size));
+    for group in 0..old.groups() {
+        let mut left = old.full_slots(group);
+        while left != 0 {
+            let source = old.slot_at(group, left.trailing_zeros());
+            left &= left - 1;
+            let hash = hash(source)?;
+            let Some(found) = new.vacant(hash) else { return Ok(false) };
+            // SAFETY: R1: both are slots of their tables. A crafted free list may make them overlap.
+            unsafe {
+                std::ptr::copy(source, found.slot, slot_size as usize);
+                found.control.write(tag_of(hash));
             }
         }
-        Ok(())
     }
+    Ok(true)
 }
 
 /// The hash of the key that stands in a slot, by its canonical bytes.
@@ -537,7 +561,7 @@ pub(crate) fn slot_hash(space: &Space, shape: &Shape, seed: u64, slot: *const u8
         // SAFETY: W1: a full slot under the object's word.
         return Ok(hash_bytes(seed, unsafe { lend(space, slot) }?));
     }
-    if shape.key_size == 8 {
+    if shape.is_word_key() {
         // SAFETY: R1.
         return Ok(hash_bytes(seed, &unsafe { load_u64(slot) }.to_ne_bytes()));
     }

@@ -5,7 +5,7 @@
 //!
 //! Invariant VC: while `version` is even, the other words were all seen under that version of the object, whose
 //! generation was the handle's. They change under `installing` only, and only to what a later version says: a reader who
-//! sees some of them of another version sees that the object's version has moved, too.
+//! looks at the object's version after them, and has seen some of them of another version, sees that it has moved, too.
 
 use crate::sys::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
@@ -49,17 +49,24 @@ impl ViewCache {
         }
     }
 
-    /// The table and its seed as they were under `version`; the caller looks at the object's version once more before
-    /// it trusts what it found with them.
+    /// What `current` finds to be the object's version, with the table and its seed as they were under it; `None`: they are
+    /// not remembered. The caller looks at the object's version once more before it trusts what it found with them.
     #[inline(always)]
-    pub(crate) fn get(&self, version: u64, slot_size: u64) -> Option<(TableView, u64)> {
-        if self.version.load(Ordering::Acquire) != version {
-            return None;
-        }
-        Some((self.guess(slot_size), self.seed.load(Ordering::Relaxed)))
+    pub(crate) fn get<A>(
+        &self,
+        slot_size: u64,
+        current: impl FnOnce() -> A,
+        version_of: impl FnOnce(&A) -> u64,
+    ) -> Option<(A, TableView, u64)> {
+        let version = self.version.load(Ordering::Acquire);
+        let (view, seed) = (self.guess(slot_size), self.seed.load(Ordering::Relaxed));
+        // Pairs with the fence in `install`: if a word is of a later version, the object is seen to have that one, too.
+        fence(Ordering::Acquire);
+        let attempt = current();
+        (version_of(&attempt) == version).then_some((attempt, view, seed))
     }
 
-    /// The table as it was at some time.
+    /// The table as it was at some time; parts of it perhaps as at another.
     #[inline(always)]
     fn guess(&self, slot_size: u64) -> TableView {
         let (data, slots) = (self.data.load(Ordering::Relaxed), self.slots.load(Ordering::Relaxed));
@@ -95,7 +102,7 @@ impl ViewCache {
         }
         if let Some((version, offset, view, seed)) = read() {
             self.version.store(NOTHING, Ordering::Relaxed);
-            // Pairs with the fence before the reader's second look at the object's version (VC).
+            // Pairs with the fence in `get` (VC).
             fence(Ordering::Release);
             let (data, slots, mask) = view.parts();
             self.data.store(data, Ordering::Relaxed);

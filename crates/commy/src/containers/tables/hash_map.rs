@@ -6,21 +6,22 @@ use std::marker::PhantomData;
 use std::mem::offset_of;
 
 use super::hash_map_guard::{HashMapReadGuard, HashMapWriteGuard};
-use crate::Result;
 use crate::containers::Container;
 use crate::containers::values::key::{Key, Lookup, StoreKey};
 use crate::containers::values::nested::no_value;
 use crate::containers::values::reader::Reader;
 use crate::containers::values::value::{Store, Value, store_over, take_locked, take_torn};
+use crate::crash::crash_point;
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::lock::is_stable;
 use crate::raw::{
-    ContainerKind, Descriptor, FoundSlot, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach, hash_bytes,
-    release_blocks,
+    ContainerKind, Descriptor, FoundSlot, Image, InRow, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach,
+    hash_bytes, release_blocks,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
+use crate::{Error, Result};
 
 /// A hash table shared between processes; `std::collections::HashMap` with fallible, atomic calls.
 pub struct SharedHashMap<K, V> {
@@ -60,6 +61,13 @@ pub(in crate::containers) struct Layout<K, V>(PhantomData<(K, V)>);
 impl<K: Value, V: Value> Layout<K, V> {
     pub(in crate::containers) const SLOT: u64 = size_of::<EntryRepr<K, V>>() as u64;
     pub(in crate::containers) const VALUE_AT: usize = offset_of!(EntryRepr<K, V>, value);
+    /// Do entries own nothing, so that storing one cannot fail and asks for no block?
+    const OWNS_NOTHING: bool = K::OWNED.is_empty() && V::OWNED.is_empty();
+    /// Is the value a word that one store writes?
+    const WORD_VALUE: bool = V::OWNED.is_empty()
+        && size_of::<V::Repr>() == 8
+        && Self::VALUE_AT.is_multiple_of(8)
+        && Self::SLOT.is_multiple_of(8);
 
     pub(in crate::containers) const OWNED: &'static [Owned] =
         &[Owned::Part { at: 0, fields: K::OWNED }, Owned::Part { at: Self::VALUE_AT as u32, fields: V::OWNED }];
@@ -178,18 +186,19 @@ pub(in crate::containers) fn insert_in<K: Key, V: Value>(
     })
 }
 
-/// As `insert_in`, as all that its context does.
+/// As `insert_in`, as all that its context does; whether a store has changed something without a record, too.
 #[inline(always)]
 fn insert_alone<K: Key, V: Value>(
     context: &mut Context,
     raw: &RawHeader,
     key: &impl StoreKey<K>,
     value: &impl Store<V>,
-) -> Result<Option<V>> {
+) -> Result<(Option<V>, bool)> {
     let space = context.space;
+    let added = |()| (None, false);
     key.with_bytes(|bytes| {
         let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else {
-            return add_in::<K, V>(context, raw, bytes, key, value).map(|_| None);
+            return add_in::<K, V>(context, raw, bytes, key, value).map(|_| added(()));
         };
         let hash = hash_bytes(raw.seed(), bytes);
         let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), bytes);
@@ -197,19 +206,19 @@ fn insert_alone<K: Key, V: Value>(
             Spot::Found(found) => {
                 let old = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
                 set_value_alone::<K, V>(context, &found, value)?;
-                Ok(Some(old))
+                Ok((Some(old), true))
             }
             Spot::Vacant(found) if raw.can_add() => {
                 let table = Table::new(space, raw, Layout::<K, V>::SLOT);
-                table.open_alone(context, &found)?;
+                table.open_alone(context, &found, Layout::<K, V>::OWNS_NOTHING)?;
                 let place = Place::of(&found);
                 // What has been stored when one of these fails is undone with the whole operation.
                 key.store(context, &place.target())?;
                 value.store(context, &place.part(Layout::<K, V>::VALUE_AT).target())?;
                 table.publish(hash, found);
-                Ok(None)
+                Ok(added(()))
             }
-            _ => add_in::<K, V>(context, raw, bytes, key, value).map(|_| None),
+            _ => add_in::<K, V>(context, raw, bytes, key, value).map(|_| added(())),
         }
     })
 }
@@ -218,6 +227,15 @@ fn insert_alone<K: Key, V: Value>(
 #[inline(always)]
 fn set_value_alone<K: Key, V: Value>(context: &mut Context, found: &FoundSlot, value: &impl Store<V>) -> Result<()> {
     let place = Place::of(found).part(Layout::<K, V>::VALUE_AT);
+    if const { Layout::<K, V>::WORD_VALUE } {
+        let mut image = Image::<V::Repr>::zeroed();
+        value.store(context, &image.target())?;
+        crash_point!("table: a word not yet overwritten");
+        // The old value or the new one: nothing is to be undone.
+        place.fill_word(&image);
+        crash_point!("table: a word overwritten");
+        return Ok(());
+    }
     let blocks = place.owned_blocks(V::OWNED)?;
     context.save(place.offset(context.space), size_of::<V::Repr>() as u64)?;
     value.store(context, &place.target())?;
@@ -232,7 +250,7 @@ fn remove_alone<K: Key, V: Value>(context: &mut Context, raw: &RawHeader, key: &
     let place = Place::of(&found);
     let value = take_locked(space, place.part(Layout::<K, V>::VALUE_AT))?;
     let table = Table::new(space, raw, Layout::<K, V>::SLOT);
-    table.open_alone(context, &found)?;
+    table.open_alone(context, &found, Layout::<K, V>::OWNS_NOTHING)?;
     release_blocks(context, &place.owned_blocks(K::OWNED)?)?;
     release_blocks(context, &place.part(Layout::<K, V>::VALUE_AT).owned_blocks(V::OWNED)?)?;
     table.erase(found);
@@ -322,7 +340,7 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     #[inline]
     pub fn insert(&self, key: impl StoreKey<K>, value: impl Store<V>) -> Result<Option<V>> {
         StoreKey::with_bytes(&key, |bytes| self.expect(bytes));
-        self.object.change(|context, raw| insert_alone::<K, V>(context, raw, &key, &value))
+        self.object.change_alone(|context, raw| insert_alone::<K, V>(context, raw, &key, &value))
     }
 
     /// Asks memory for what a change of `key` will touch, before the lock is taken.
@@ -345,33 +363,42 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
 
     #[inline(always)]
     pub(in crate::containers) fn get_by_bytes(&self, key: &[u8]) -> Result<Option<V>> {
-        match self.get_cached(key) {
+        match self.get_cached::<true>(key) {
             Some(value) => Ok(value),
             None => self.get_slowly(key),
         }
     }
 
-    /// The usual case with the fewest instructions; `None`: anything else.
+    /// The usual case with the fewest instructions; `None`: anything else. With `FIRST`, only the first group on the key's
+    /// way is looked at.
     #[inline(always)]
-    fn get_cached(&self, key: &[u8]) -> Option<Option<V>> {
+    fn get_cached<const FIRST: bool>(&self, key: &[u8]) -> Option<Option<V>> {
         let space = self.object.space();
-        let attempt = self.object.attempt();
-        let (view, seed) = self.cache.get(attempt.version(), Layout::<K, V>::SLOT)?;
+        let (attempt, view, seed) =
+            self.cache.get(Layout::<K, V>::SLOT, || self.object.attempt(), |attempt| attempt.version())?;
         let hash = hash_bytes(seed, key);
         let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), key);
-        match view.find(hash, same) {
-            Some(found) => {
+        let found = match FIRST {
+            true => view.find_in_first(hash, same),
+            false => view.find(hash, same).map_or(InRow::Ends, InRow::Found),
+        };
+        match found {
+            InRow::Found(found) => {
                 let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
                 let value = take_torn::<V>(&attempt, space, place)?.ok()?;
                 attempt.holds().then_some(Some(value))
             }
             // An odd version remembers nothing; only a damaged file has the one that says so.
-            None => (is_stable(attempt.version()) && attempt.holds()).then_some(None),
+            InRow::Ends => (is_stable(attempt.version()) && attempt.holds()).then_some(None),
+            InRow::GoesOn => None,
         }
     }
 
     #[inline(never)]
     fn get_slowly(&self, key: &[u8]) -> Result<Option<V>> {
+        if let Some(value) = self.get_cached::<false>(key) {
+            return Ok(value);
+        }
         let space = self.object.space();
         if self.cache.is_missed_again(self.object.attempt().version()) {
             self.remember();
@@ -552,13 +579,17 @@ impl<K: Key, V: Value + Store<V>> SharedHashMap<K, V> {
     pub fn update<Q: Lookup<K> + ?Sized, R>(&self, key: &Q, change: impl FnOnce(&mut V) -> R) -> Result<Option<R>> {
         key.with_bytes(|bytes| {
             self.expect(bytes);
-            self.object.change(|context, raw| {
-                let space = context.actor.space;
-                let Some((_, found)) = find_in::<K, V>(space, raw, bytes)? else { return Ok(None) };
+            self.object.change_alone(|context, raw| {
+                let space = context.space;
+                let Some((_, found)) = find_in::<K, V>(space, raw, bytes)? else { return Ok((None, false)) };
                 let mut value: V = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
                 let result = change(&mut value);
+                // The function may have forked.
+                if context.doomed {
+                    return Err(Error::RolledBack);
+                }
                 set_value_alone::<K, V>(context, &found, &value)?;
-                Ok(Some(result))
+                Ok((Some(result), true))
             })
         })
     }

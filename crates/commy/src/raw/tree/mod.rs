@@ -37,7 +37,7 @@ pub(crate) use proof::prove;
 pub(super) use raze::{raze_tree, release_leaf};
 pub(crate) use walk::{Ends, Leaf};
 
-/// Keys of a leaf are asked for at once if they have no more bytes than that.
+/// All lines of keys, or of values, of a node are asked for at once if they have no more bytes than that.
 const FETCHED_AHEAD: usize = 1024;
 
 /// Flag of a node: everything that was live in it when the context of its stamp began is logged, or it is fresh.
@@ -64,6 +64,22 @@ impl Node {
     #[inline(always)]
     fn count(self) -> usize {
         (self.word() & 0xffff) as usize
+    }
+
+    /// Asks memory for all of a leaf that is about to be searched: line after line, each would be waited for.
+    #[inline(always)]
+    fn fetch(self, layout: &TreeLayout) {
+        if !layout.text {
+            self.fetch_lines(0, layout.values_at);
+        }
+        self.fetch_lines(layout.values_at, layout.leaf_size as usize);
+    }
+
+    #[inline(always)]
+    fn fetch_lines(self, from: usize, to: usize) {
+        if to - from <= FETCHED_AHEAD {
+            (from..to).step_by(64).for_each(|at| prefetch(self.byte(at)));
+        }
     }
 
     /// The address of byte `at`.
@@ -232,10 +248,7 @@ impl<'a> TreeView<'a> {
         let layout = self.layout;
         let offset = self.descend(|node, count| child_for(&layout, node, count, &compare))?;
         let leaf = self.resolve(offset, layout.leaf_size)?;
-        if !layout.text && layout.values_at <= FETCHED_AHEAD {
-            // All lines of the keys at once; one after the other each would be waited for.
-            (0..layout.values_at).step_by(64).for_each(|at| prefetch(leaf.byte(at)));
-        }
+        leaf.fetch(&layout);
         let count = leaf.count().min(layout.leaf_capacity);
         let index = partition(count, |index| compare(leaf.key(&layout, index)) == Ordering::Less);
         let position = Position { leaf, index };

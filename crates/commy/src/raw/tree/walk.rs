@@ -122,7 +122,7 @@ impl End {
             if let Some(at) = view.space.resolve_known(offset, view.layout.leaf_size) {
                 prefetch(at);
                 prefetch(at.wrapping_add(64));
-                prefetch(at.wrapping_add(view.layout.values_at));
+                Node(at).fetch_lines(view.layout.values_at, view.layout.leaf_size as usize);
             }
         }
     }
@@ -165,6 +165,7 @@ impl<'a> Ends<'a> {
         }
         let top = view.levels as usize - 1;
         let count = ends.front.descend(&view, view.root, top, first_child)?;
+        ends.front.leaf.fetch(&view.layout);
         (ends.front.from, ends.front.to) = (first(ends.front.leaf, count), count);
         ends.front.fetch_ahead(&view, true);
         let count = ends.back.descend(&view, view.root, top, last_child)?;
