@@ -43,8 +43,8 @@ impl<M: Message> End for Ends<M> {
         if !self.spins {
             return Ok(self.receive.recv()?.number());
         }
-        let message = until(|| Ok(self.receive.try_recv()?))?;
-        Ok(message.ok_or("nobody gives")?.number())
+        let number = until(|| Ok(self.receive.try_recv()?.map(M::number)))?;
+        Ok(number.ok_or("nobody gives")?)
     }
 }
 

@@ -406,15 +406,45 @@ fn find_in_file(temporary: &Temporary, step: usize, wanted: impl Fn(&[u8]) -> bo
     (0..bytes.len() - 256).step_by(step).find(|at| wanted(&bytes[*at..])).expect("it is there") as u64
 }
 
+/// Where the ends of the only channel are, of which nobody has made use.
+fn find_ends(temporary: &Temporary) -> u64 {
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    find_in_file(temporary, 256, |bytes| word(bytes, 0) == 0u32.wrapping_sub(200) && word(bytes, 128) == word(bytes, 0))
+}
+
+#[test]
+fn what_a_damaged_file_says_in_a_stream_of_calls_is_an_error_at_the_next_look() {
+    let (temporary, region) = region();
+    let file = std::fs::OpenOptions::new().write(true).open(temporary.region()).unwrap();
+    let channel = Numbers::create(&region, "numbers", 4).unwrap();
+    let first = find_ends(&temporary);
+    let mut count = 0u32.wrapping_sub(200);
+    let mut pass = |number: u64| {
+        channel.send(number).unwrap();
+        assert_eq!(channel.recv().unwrap(), number);
+        count = count.wrapping_add(1);
+        count
+    };
+    // After so many calls that have found a slot at once they go as far as an earlier look has let them.
+    let count = (0..100).map(&mut pass).last().unwrap();
+    // A limit behind the count, or too far ahead of it, is none.
+    for (number, limit) in [(100, count.wrapping_sub(1)), (101, count.wrapping_add(9)), (102, count ^ 1 << 31)] {
+        [44, 128 + 44].map(|at| write_all_at(&file, &limit.to_le_bytes(), first + at).unwrap());
+        pass(number);
+    }
+    let taken = pass(103).wrapping_add(9);
+    write_all_at(&file, &taken.to_le_bytes(), first + 128).unwrap();
+    let told = (0..5).find_map(|number| channel.try_send(number).err());
+    assert!(matches!(told, Some(Error::Corrupt { .. })), "{told:?}");
+    refused!(channel.try_recv(), Error::Corrupt { .. });
+}
+
 #[test]
 fn what_a_damaged_file_says_is_an_error() {
     let (temporary, region) = region();
     let file = std::fs::OpenOptions::new().write(true).open(temporary.region()).unwrap();
-    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     let channel = Numbers::create(&region, "numbers", 4).unwrap();
-    let first = find_in_file(&temporary, 256, |bytes| {
-        word(bytes, 0) == 0u32.wrapping_sub(200) && word(bytes, 128) == word(bytes, 0)
-    });
+    let first = find_ends(&temporary);
     channel.send(1).unwrap();
     channel.send(2).unwrap();
     // More were taken than sent; then more were sent than there is room for.
