@@ -145,6 +145,41 @@ pub fn guards() -> Vec<Scenario> {
                 Ok(())
             },
         ),
+        // Above the record of the block that goes lies one of a block that stays.
+        steps::<(SharedVec<String>, SharedVec<String>)>(
+            "two guards: blocks of one size, the last one fresh",
+            (samples(3), samples(4)),
+            &[
+                |(_, b)| {
+                    b.truncate(3);
+                    b.push(String::sample(5));
+                },
+                |(a, _)| a.push(String::sample(5)),
+            ],
+            |(a, b), _| {
+                let (mut first, mut second) = (a.write()?, b.write()?);
+                first.push(String::sample(5))?;
+                second.truncate(3)?;
+                second.push(String::sample(5))?;
+                drop(second);
+                drop(first);
+                Ok(())
+            },
+        ),
+        // So many that they go back in one step.
+        steps::<(SharedVec<String>, SharedVec<String>)>(
+            "two guards: many blocks of some sizes",
+            (samples(3), samples(90)),
+            &[|(_, b)| b.truncate(4), |(a, _)| a.extend(samples::<String>(30))],
+            |(a, b), _| {
+                let (mut first, mut second) = (a.write()?, b.write()?);
+                first.extend(samples::<String>(30))?;
+                second.truncate(4)?;
+                drop(second);
+                drop(first);
+                Ok(())
+            },
+        ),
         scenario::<Pair>(
             "two guards: one rolled back",
             pair(),

@@ -25,9 +25,7 @@ impl<'a> AllocationProbe<'a> {
     /// Gives a block back: at once if it is the newest, else at the end.
     #[inline]
     pub fn free(&mut self, bytes: u64, block: u64) -> Result<()> {
-        self.operation.context.reserve_log(HEAD_SIZE)?;
-        self.operation.context.cancel(bytes, block);
-        Ok(())
+        if self.operation.context.cancel_newest(bytes, block)? { Ok(()) } else { self.release(bytes, block) }
     }
 
     /// Lets a block go when this settles, as an object does.

@@ -1,7 +1,7 @@
 //! Moving blocks between a lane's lists, the spans and the supply. Each step is one inner transaction; a kill
 //! anywhere leaves it whole or absent.
 
-use super::class::{batch, block_size, is_type_stable};
+use super::class::{KEPT, batch, block_size, is_type_stable};
 use super::run;
 use super::span::Span;
 use crate::journal::{Inner, RUN_CLASS, link_offset};
@@ -155,33 +155,73 @@ fn retry_with_growth(actor: &Actor, pages: u64, mut step: impl FnMut(&mut Inner)
     }
 }
 
-/// Gives blocks of a list that has grown beyond twice its batch back to their spans.
+/// A list of the lane has got `more` blocks: gives blocks of it back to their spans if it has more than its due and all
+/// lists of the lane together have.
 #[inline(always)]
-pub(crate) fn trim(actor: &Actor, class: usize) -> Result<()> {
+pub(crate) fn trim(actor: &Actor, class: usize, more: u64) -> Result<()> {
+    let (size, kept) = KEPT[class];
+    if pack::list_count(actor.lane.lists[class].peek()) <= kept.into() {
+        return Ok(());
+    }
+    match actor.lane.heap.allowance.peek().checked_sub(more * u64::from(size)) {
+        Some(left) if class != RUN_CLASS => {
+            actor.lane.heap.allowance.put(left);
+            Ok(())
+        }
+        _ => trim_counted(actor, class),
+    }
+}
+
+/// What the lists of a lane may have in all, unless each has its due alone.
+const MOST: u64 = 1 << 20;
+/// The part of a region's capacity that the lists of all lanes may have so.
+const PART: u64 = 16;
+
+#[cold]
+fn trim_counted(actor: &Actor, class: usize) -> Result<()> {
     if class == RUN_CLASS {
         return give_back_runs(actor);
     }
-    if pack::list_count(actor.lane.lists[class].peek()) <= 2 * batch(class) {
+    let lanes = actor.space.words().lanes_high.load(Ordering::Relaxed).max(1);
+    let most = MOST.min(actor.space.geometry.capacity / PART / lanes);
+    let count = |class: usize| pack::list_count(actor.lane.lists[class].peek());
+    let bytes = |class: usize| count(class) * block_size(class);
+    let has: u64 = (0..LIST_COUNT).map(bytes).sum();
+    actor.lane.heap.allowance.put(most.saturating_sub(has));
+    if has <= most {
         return Ok(());
     }
-    flush(actor, class, batch(class))
+    let goes = (has - most).div_ceil(block_size(class)).max(batch(class));
+    flush(actor, class, count(class).saturating_sub(goes).max(batch(class)))
 }
+
+/// So many blocks go back to spans of an arena before its word is free for others.
+const TURN_BLOCKS: u64 = 256;
 
 /// Gives blocks back until `keep` are left or an arena is busy.
 #[cold]
 fn flush(actor: &Actor, class: usize, keep: u64) -> Result<()> {
     let list = &actor.lane.lists[class];
     let mut left = pack::list_count(list.peek());
-    while pack::list_head(list.peek()) != 0 && (left > keep || keep == 0) {
-        let block = pack::list_head(list.peek());
-        let span = Span::of_block(actor.space, block, class)?;
+    let wanted = |left: u64| pack::list_head(list.peek()) != 0 && (left > keep || keep == 0);
+    while wanted(left) {
+        let mut span = Span::of_block(actor.space, pack::list_head(list.peek()), class)?;
         let mut inner = Inner::new(*actor);
         if !inner.try_lock_arena(actor.space.arena(span.arena)) {
             return Ok(());
         }
-        span.take_back(actor, &mut inner, block)?;
-        inner.commit();
-        left = left.saturating_sub(1);
+        let (arena, mut turn) = (span.arena, TURN_BLOCKS);
+        while turn > 0 && span.arena == arena {
+            let most = if keep == 0 { turn } else { turn.min(left - keep) };
+            let taken = span.take_back(actor, &mut inner, most)?;
+            inner.commit();
+            (turn, left) = (turn.saturating_sub(taken), left.saturating_sub(taken));
+            // Nobody is to wait for the supply longer than for one span.
+            if inner.has_supply() || !wanted(left) {
+                break;
+            }
+            span = Span::of_block(actor.space, pack::list_head(list.peek()), class)?;
+        }
     }
     Ok(())
 }

@@ -6,9 +6,40 @@ use crate::region::layout::*;
 /// Largest block; what is larger is a page run.
 const MAX_BLOCK: u64 = 32768;
 
+/// The class of sizes up to here is looked up.
+const SMALL: u64 = 1024;
+const SMALL_CLASSES: [u8; (SMALL / 16) as usize + 1] = {
+    let (mut classes, mut index) = ([0; (SMALL / 16) as usize + 1], 1);
+    while index < classes.len() {
+        classes[index] = computed_class(index as u64 * 16) as u8;
+        index += 1;
+    }
+    classes
+};
+
+/// The class that serves blocks of `size` bytes, if that is a small one.
+#[inline(always)]
+pub(super) const fn small_class(size: u64) -> Option<usize> {
+    if size > SMALL {
+        return None;
+    }
+    let class = SMALL_CLASSES[size.div_ceil(16) as usize] as usize;
+    // SAFETY: the table ascends, and its last class is below, as is asserted.
+    unsafe { std::hint::assert_unchecked(class < OBJECT_CLASS) };
+    Some(class)
+}
+const _: () = assert!(computed_class(SMALL) < OBJECT_CLASS);
+
 /// The list that serves blocks of `size` bytes: a class, or `RUN_CLASS`.
 #[inline(always)]
 pub(crate) const fn class_for(size: u64) -> usize {
+    match small_class(size) {
+        Some(class) => class,
+        None => computed_class(size),
+    }
+}
+
+const fn computed_class(size: u64) -> usize {
     if size <= 128 {
         return (if size == 0 { 0 } else { (size - 1) / 16 }) as usize;
     }
@@ -35,6 +66,25 @@ pub(crate) const fn block_size(class: usize) -> u64 {
         _ => 0,
     }
 }
+
+/// Is there a list of `class`?
+#[inline(always)]
+pub(crate) fn is_list(class: usize) -> bool {
+    class == RUN_CLASS || class < LIST_COUNT && block_size(class) != 0
+}
+
+/// Of each list the bytes of a block and how many blocks it may always have: two batches. Runs go back to the supply at
+/// once.
+pub(super) const KEPT: [(u32, u32); LIST_COUNT] = {
+    let (mut kept, mut class) = ([(0, 0); LIST_COUNT], 0);
+    while class < LIST_COUNT {
+        if block_size(class) != 0 {
+            kept[class] = (block_size(class) as u32, 2 * batch(class) as u32);
+        }
+        class += 1;
+    }
+    kept
+};
 
 /// Does the memory of a class serve nothing else for ever? Somebody may still look at, or store to, what was freed.
 pub(super) const fn is_type_stable(class: usize) -> bool {

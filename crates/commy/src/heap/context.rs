@@ -2,7 +2,7 @@
 //! reserves log space and blocks, and then changes words.
 
 use super::cache::{refill, refill_run, trim};
-use super::class::{class_for, rounded};
+use super::class::{class_for, rounded, small_class};
 use crate::journal::{Context, HEAD_SIZE, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
 use crate::sys::atomic::AtomicU64;
@@ -74,6 +74,15 @@ impl Context {
     /// Before the commit it returns to its list.
     #[inline(always)]
     pub(crate) fn allocate(&mut self, size: u64) -> Result<u64> {
+        match small_class(size) {
+            Some(class) => self.allocate_class(class),
+            None => self.allocate_large(size),
+        }
+    }
+
+    /// (Apart, so that the class of a small size is known to be no other.)
+    #[inline(never)]
+    fn allocate_large(&mut self, size: u64) -> Result<u64> {
         match class_for(size) {
             RUN_CLASS => self.allocate_run(size),
             class => self.allocate_class(class),
@@ -86,10 +95,12 @@ impl Context {
         self.reserve_log(HEAD_SIZE)?;
         #[cfg(feature = "crash-points")]
         crate::crash::asked_for_block(super::class::block_size(class))?;
-        if pack::list_head(self.actor.lane.lists[class].peek()) == 0 {
+        let mut list = self.list(class);
+        if pack::list_head(list) == 0 {
             refill(self.actor, class)?;
+            list = self.list(class);
         }
-        self.pop(class)
+        self.pop(class, list)
     }
 
     #[cold]
@@ -102,7 +113,7 @@ impl Context {
         #[cfg(feature = "crash-points")]
         crate::crash::asked_for_block(size)?;
         refill_run(self.actor, size.div_ceil(PAGE))?;
-        let block = self.pop(RUN_CLASS)?;
+        let block = self.pop(RUN_CLASS, self.list(RUN_CLASS))?;
         // All of it will be written at once (a grown vector, a new table).
         self.actor.space.populate(block, rounded(size));
         Ok(block)
@@ -118,10 +129,23 @@ impl Context {
     /// `reserve_log(HEAD_SIZE)` came before.
     #[inline(always)]
     pub(crate) fn cancel(&mut self, size: u64, block: u64) {
-        let class = class_for(size);
-        if !self.cancel_alloc(class, block).unwrap_or(false) {
-            self.append_free(class, block);
+        if !self.cancel_newest(size, block).unwrap_or(false) {
+            self.release(size, block);
         }
+    }
+
+    /// Gives a block straight back if nothing was recorded since it was allocated.
+    #[inline(always)]
+    pub(crate) fn cancel_newest(&mut self, size: u64, block: u64) -> Result<bool> {
+        match small_class(size) {
+            Some(class) => self.cancel_alloc(class, block),
+            None => self.cancel_large(size, block),
+        }
+    }
+
+    #[inline(never)]
+    fn cancel_large(&mut self, size: u64, block: u64) -> Result<bool> {
+        self.cancel_alloc(class_for(size), block)
     }
 
     /// Runs a step that builds something in fresh blocks that nothing refers to yet. If it fails, the blocks return.
@@ -134,7 +158,7 @@ impl Context {
         let built = build(self);
         if built.is_err() {
             // Page runs stay in the lane's list on their way only.
-            let cancelled = self.cancel_to(&mark).and_then(|()| trim(self.actor, RUN_CLASS));
+            let cancelled = self.cancel_to(&mark).and_then(|()| trim(self.actor, RUN_CLASS, 1));
             self.doomed |= cancelled.is_err();
             cancelled?;
         }

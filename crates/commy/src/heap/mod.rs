@@ -10,7 +10,7 @@ mod run;
 mod span;
 
 pub(crate) use cache::{flush_all, trim};
-pub(crate) use class::{block_size, class_for, rounded, span_pages};
+pub(crate) use class::{block_size, class_for, is_list, rounded, span_pages};
 pub(crate) use context::MAX_ITEMS;
 #[cfg(test)]
 pub(crate) use run::bin_of;

@@ -175,19 +175,26 @@ impl<'a> Span<'a> {
         self.space.get(block.wrapping_add(link_offset(self.class)))
     }
 
-    /// Takes one block, the head of the lane's list; the arena is locked. An empty span goes back to the supply if
-    /// that is free to be locked and the class has another span.
-    pub(super) fn take_back(&self, actor: &Actor, inner: &mut Inner, block: u64) -> Result<()> {
+    /// Takes the blocks of this span that the lane's list begins with, at most `most` and at least the first, which is one;
+    /// the arena is locked. Links between them stay as they are. An empty span goes back to the supply if that is free to
+    /// be locked and the class has another span. Says how many blocks it took.
+    pub(super) fn take_back(&self, actor: &Actor, inner: &mut Inner, most: u64) -> Result<u64> {
         let list = &actor.lane.lists[self.class];
-        let link = self.link(block)?;
-        let free = self.free()?.peek();
-        let count = pack::list_count(free) + 1;
-        if count > pack::low(self.carved()?.peek()) {
-            return Err(Error::corrupt(block, "a span has more free blocks than blocks"));
+        let first = pack::list_head(list.peek());
+        let (mut last, mut taken) = (self.link(first)?, 1);
+        let mut next = last.peek();
+        while taken < most && self.has(next) {
+            last = self.link(next)?;
+            (next, taken) = (last.peek(), taken + 1);
         }
-        inner.set(list, pack::list(link.peek(), pack::list_count(list.peek()).saturating_sub(1)))?;
-        inner.set(link, pack::list_head(free))?;
-        inner.set(self.free()?, pack::list(block, count))?;
+        let free = self.free()?.peek();
+        let count = pack::list_count(free) + taken;
+        if count > pack::low(self.carved()?.peek()) {
+            return Err(Error::corrupt(first, "a span has more free blocks than blocks"));
+        }
+        inner.set(list, pack::list(next, pack::list_count(list.peek()).saturating_sub(taken)))?;
+        inner.set(last, pack::list_head(free))?;
+        inner.set(self.free()?, pack::list(first, count))?;
         let (carved, listed) = (pack::low(self.carved()?.peek()), pack::high(self.carved()?.peek()));
         if listed == 0 {
             self.enlist(inner)?;
@@ -196,7 +203,13 @@ impl<'a> Span<'a> {
         if count == carved && !is_type_stable(self.class) && !alone && inner.try_lock_supply() {
             self.put_back(inner)?;
         }
-        Ok(())
+        Ok(taken)
+    }
+
+    /// Is `offset` that of a block of this span?
+    fn has(&self, offset: u64) -> bool {
+        let within = offset.wrapping_sub(self.space.page_offset(self.page));
+        within < self.blocks() * block_size(self.class) && within.is_multiple_of(block_size(self.class))
     }
 
     /// The span after this one in the arena's list.

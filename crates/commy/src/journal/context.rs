@@ -16,6 +16,7 @@
 use crate::sys::atomic::{AtomicU64, Ordering, compiler_fence, fence};
 use std::ptr::NonNull;
 
+use super::inflight::link_offset;
 use super::log::{Chunk, ChunkHead, HEAD_SIZE, Kind, Log, head_word};
 use super::recover::object_at;
 use super::{inflight, recover};
@@ -569,12 +570,18 @@ impl Context {
         self.append(Kind::Retire, 0, object, (&raw const generation).cast(), 8);
     }
 
-    /// Takes a block off the lane's list of `class`, which is not empty, as Alloc; there is room.
+    /// The lane's list of `class`.
     #[inline(always)]
-    pub(crate) fn pop(&mut self, class: usize) -> Result<u64> {
+    pub(crate) fn list(&self, class: usize) -> u64 {
+        self.lane.lists[class].peek()
+    }
+
+    /// Takes a block off the lane's list of `class`, which is `list` and not empty, as Alloc; there is room.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self, class: usize, list: u64) -> Result<u64> {
         self.allocs = true;
         let (space, lane, index) = (self.space, self.lane, self.index);
-        inflight::pop_to_record(space, lane, index, class, |block| {
+        inflight::pop_to_record(space, lane, index, (class, list), |block| {
             self.append(Kind::Alloc, class as u8, block, std::ptr::null(), 0);
         })
     }
@@ -582,7 +589,7 @@ impl Context {
     /// If the newest record is the Alloc of `block`, gives the block straight back.
     #[inline(always)]
     pub(crate) fn cancel_alloc(&mut self, class: usize, block: u64) -> Result<bool> {
-        if !self.allocs || self.at == self.start {
+        if self.at == self.start {
             return Ok(false);
         }
         // SAFETY: a record of this stretch ends at `at`, its head lies before it.
@@ -595,8 +602,10 @@ impl Context {
         }
         // SAFETY: as above.
         self.at = unsafe { self.at.sub(HEAD_SIZE as usize) };
-        let (space, lane, index) = (self.space, self.lane, self.index);
-        inflight::push_and_drop_record(space, lane, index, class, block, || self.store(Phase::Active))?;
+        // SAFETY: R1: the block's link was resolved when this context took it.
+        let link = unsafe { self.space.resolved(block + link_offset(class)) };
+        let drop = || self.store(Phase::Active);
+        inflight::push_and_drop_record(self.lane, self.index, class, (block, link), drop);
         Ok(true)
     }
 
@@ -624,7 +633,8 @@ impl Context {
             match record.kind {
                 Kind::Alloc => {
                     let class = usize::from(record.flags);
-                    inflight::push_and_drop_record(self.space, self.lane, self.index, class, record.offset, drop)?;
+                    let block = (record.offset, inflight::link_of(self.space, class, record.offset)?);
+                    inflight::push_and_drop_record(self.lane, self.index, class, block, drop);
                 }
                 // A block that was taken and let go again since.
                 Kind::Free | Kind::Raze => drop(),
@@ -689,6 +699,11 @@ impl Context {
         let more = work_left || self.extended;
         if !more {
             self.state.put(0);
+        } else if !work_left {
+            // Chunks are left, but nobody need read them.
+            let phase = pack::phase(self.state.peek());
+            self.state.put(pack::context(0, phase));
+            crash_point!("end: no records, chunks left");
         }
         // Nothing is left to be ended a second time, and the next one begins at the beginning.
         if self.extended {

@@ -76,6 +76,11 @@ impl<'a> Inner<'a> {
         got
     }
 
+    /// Is the supply's word taken?
+    pub(crate) fn has_supply(&self) -> bool {
+        self.actor.lane.heap.held_supply.peek() != 0
+    }
+
     /// Changes a word of the lane, an arena, the supply or the page map.
     pub(crate) fn set(&mut self, word: &AtomicU64, value: u64) -> Result<()> {
         let heap = &self.actor.lane.heap;

@@ -49,9 +49,14 @@ impl Kind {
 }
 
 /// The first word of a record head.
-pub(crate) fn head_word(kind: Kind, flags: u8, payload: u32) -> u64 {
-    kind as u64 | (u64::from(flags) << 8) | (u64::from(payload) << 32)
+#[inline(always)]
+pub(crate) const fn head_word(kind: Kind, flags: u8, payload: u32) -> u64 {
+    kind as u64 | ((flags as u64) << 8) | ((payload as u64) << 32)
 }
+
+/// A record without payload that names a block, but for its class.
+const ALLOC: u64 = head_word(Kind::Alloc, 0, 0);
+const FREE: u64 = head_word(Kind::Free, 0, 0);
 
 /// One record, as read back.
 #[derive(Clone, Copy)]
@@ -76,6 +81,20 @@ pub(crate) struct Chunk {
     pub(crate) size: u64,
     /// Position at which the chunk before it was left.
     prev_used: u64,
+}
+
+impl Chunk {
+    /// The head of the record that ends behind `used` bytes: at least 16, a multiple of 8, not more than `size`. The lane is
+    /// ours.
+    #[inline(always)]
+    fn head(&self, used: u64) -> (u64, u64) {
+        debug_assert!((HEAD_SIZE..=self.size).contains(&used) && used.is_multiple_of(8));
+        // SAFETY: R1, J: used - 16 .. used lies inside the chunk, 8-aligned.
+        unsafe {
+            let head = self.records.add((used - HEAD_SIZE) as usize).cast::<u64>();
+            (head.read(), head.add(1).read())
+        }
+    }
 }
 
 /// The log of context `index` of a lane, for walking.
@@ -166,26 +185,73 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
+    /// The stretch that the record below `cursor`, which is not 0, lies in: its number, and how many of its bytes lie below.
+    #[inline(always)]
+    fn place(&self, chunks: &[Chunk], cursor: u64) -> Result<(usize, u64)> {
+        // All chunks but the first are of one size, and each begins where the one before it ends.
+        let first = chunks.first().ok_or_else(|| self.damaged())?;
+        let behind = cursor.checked_sub(first.size + 1);
+        let number = behind.map_or(0, |behind| 1 + (behind / (CHUNK_SIZE - CHUNK_HEAD)) as usize);
+        let chunk = chunks.get(number).ok_or_else(|| self.damaged())?;
+        let used = cursor - chunk.base;
+        let fits = used <= chunk.size && used >= HEAD_SIZE && used.is_multiple_of(8);
+        if fits { Ok((number, used)) } else { Err(self.damaged()) }
+    }
+
+    #[cold]
+    fn damaged(&self) -> Error {
+        Error::corrupt(self.actor.space.offset_of(self.actor.lane), "a log record is malformed")
+    }
+
+    /// Visits what records of `kind`, Alloc or Free, name (class, block) from `cursor` down, as long as there are records of
+    /// these two kinds in this stretch and `visit` takes them. Says where what it has not taken begins.
+    #[inline(always)]
+    pub(crate) fn blocks(
+        &self,
+        chunks: &[Chunk],
+        cursor: u64,
+        kind: Kind,
+        mut visit: impl FnMut(usize, u64) -> bool,
+    ) -> Result<u64> {
+        let wanted = head_word(kind, 0, 0);
+        let (number, mut used) = self.place(chunks, cursor)?;
+        let chunk = chunks[number];
+        // What the first record of a stretch lies upon is in another one.
+        while used > HEAD_SIZE {
+            let (head, block) = chunk.head(used);
+            let bare = head & !0xff00;
+            if bare == wanted {
+                if !visit((head >> 8) as u8 as usize, block) {
+                    break;
+                }
+            } else if bare != ALLOC && bare != FREE {
+                break;
+            }
+            used -= HEAD_SIZE;
+        }
+        Ok(chunk.base + used)
+    }
+
+    /// Are the newest `count` records below `cursor`, all in one stretch, probably such as name a block? (What the log is
+    /// made of does not show before it is read; this looks at the ends.)
+    pub(crate) fn are_blocks(&self, chunks: &[Chunk], cursor: u64, count: u64, kind: Kind) -> Result<bool> {
+        if cursor < count * HEAD_SIZE {
+            return Ok(false);
+        }
+        let (number, used) = self.place(chunks, cursor)?;
+        let first = used.saturating_sub((count - 1) * HEAD_SIZE);
+        let is_block = |used| chunks[number].head(used).0 & !0xff00 == head_word(kind, 0, 0);
+        Ok(first > HEAD_SIZE && is_block(used) && is_block(first))
+    }
+
     /// The record that ends at `cursor`.
     pub(crate) fn below(&self, chunks: &[Chunk], cursor: u64) -> Result<Option<Record>> {
         if cursor == 0 {
             return Ok(None);
         }
-        let damaged = || Error::corrupt(self.actor.space.offset_of(self.actor.lane), "a log record is malformed");
-        // All chunks but the first are of one size, and each begins where the one before it ends.
-        let first = chunks.first().ok_or_else(damaged)?;
-        let behind = cursor.checked_sub(first.size + 1);
-        let number = behind.map_or(0, |behind| 1 + (behind / (CHUNK_SIZE - CHUNK_HEAD)) as usize);
-        let chunk = chunks.get(number).ok_or_else(damaged)?;
-        let used = cursor - chunk.base;
-        if used > chunk.size || used < HEAD_SIZE || !used.is_multiple_of(8) {
-            return Err(damaged());
-        }
-        // SAFETY: R1, J: used - 16 .. used lies inside the chunk, 8-aligned; the lane is ours.
-        let (head, offset) = unsafe {
-            let head = chunk.records.add((used - HEAD_SIZE) as usize).cast::<u64>();
-            (head.read(), head.add(1).read())
-        };
+        let (number, used) = self.place(chunks, cursor)?;
+        let (chunk, damaged) = (&chunks[number], || self.damaged());
+        let (head, offset) = chunk.head(used);
         let kind = Kind::of(head).ok_or_else(damaged)?;
         let len = (head >> 32) as u32;
         let size = u64::from(len).next_multiple_of(8) + HEAD_SIZE;

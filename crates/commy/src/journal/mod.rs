@@ -12,9 +12,9 @@ mod recover;
 
 pub use context::Context;
 pub(crate) use context::{Phase, is_idle};
-pub(crate) use inflight::{link_offset, push_and_drop_record, unspill};
+pub(crate) use inflight::{link_of, link_offset, push_and_drop_record, unspill};
 pub(crate) use inner::Inner;
-pub(crate) use log::{CHUNK_HEAD, CHUNK_SIZE, HEAD_SIZE, Kind, Log, Record};
+pub(crate) use log::{CHUNK_HEAD, CHUNK_SIZE, Chunk, HEAD_SIZE, Kind, Log, Record};
 pub(crate) use recover::{SPAN_PAGE, acquire, help, object_at, settle_lane, stage_one};
 
 /// Class of the blocks that logs spill into (8 KiB).

@@ -10,8 +10,8 @@ use super::shape::{ContainerKind, Shape};
 use super::table::{TABLE_GROUP, TableView};
 use super::tree::{TreeLayout, raze_tree, release_leaf};
 use crate::crash::crash_point;
-use crate::heap::{block_size, class_for, trim};
-use crate::journal::{self, Context, HEAD_SIZE, Inner, Kind, Log, Phase, RUN_CLASS, Record, SPILL_CLASS};
+use crate::heap::{class_for, is_list, trim};
+use crate::journal::{self, Chunk, Context, HEAD_SIZE, Inner, Kind, Log, OBJECT_CLASS, Phase, Record, SPILL_CLASS};
 use crate::process::Actor;
 use crate::region::layout::*;
 use crate::sys::atomic::AtomicU64;
@@ -92,42 +92,96 @@ fn data_size(raw: &RawHeader, shape: &Shape) -> u64 {
 #[cold]
 pub(crate) fn finish(actor: &Actor, index: usize) -> Result<()> {
     let state = &actor.lane.contexts[index].state;
-    let phase = Phase::of(state.peek());
+    let phase = pack::phase(state.peek());
+    let let_go = match Phase::of(phase) {
+        Phase::Committed => Some(Kind::Free),
+        Phase::Undone => Some(Kind::Alloc),
+        _ => None,
+    };
     let log = Log::new(*actor, index);
     let chunks = log.chunks()?;
+    let give_back = |class: usize, block: u64, above: u64, below: u64| {
+        if !is_list(class) || !block.is_multiple_of(16) {
+            return Err(Error::corrupt(block, "a record names no block of a class"));
+        }
+        // Whoever settles the step looks for the record at the top.
+        if pack::cursor(state.peek()) != above {
+            state.put(pack::context(above, phase));
+            crash_point!("finish: records skipped");
+        }
+        let popped = || state.put(pack::context(below, phase));
+        let linked = (block, journal::link_of(actor.space, class, block)?);
+        journal::push_and_drop_record(actor.lane, index, class, linked, popped);
+        trim(actor, class, 1)
+    };
     let mut cursor = pack::cursor(state.peek());
-    while let Some(record) = log.below(&chunks, cursor)? {
-        match (phase, record.kind) {
-            (Phase::Committed, Kind::Free) | (Phase::Undone, Kind::Alloc) => {
-                let class = usize::from(record.flags);
-                let is_class = class == RUN_CLASS || (class < LIST_COUNT && block_size(class) != 0);
-                if !is_class || !record.offset.is_multiple_of(16) {
-                    return Err(Error::corrupt(record.offset, "a record names no block of a class"));
-                }
-                let state = &actor.lane.contexts[index].state;
-                journal::push_and_drop_record(actor.space, actor.lane, index, class, record.offset, || {
-                    state.put(pack::context(record.below, pack::phase(state.peek())));
-                })?;
-                trim(actor, class)?;
-            }
-            (Phase::Committed, Kind::Raze) => raze(actor, index, &record)?,
+    loop {
+        if let Some(kind) = let_go
+            && log.are_blocks(&chunks, cursor, MANY, kind)?
+        {
+            cursor = give_back_many(actor, (&log, &chunks), state, cursor, kind)?;
+        }
+        let Some(record) = log.below(&chunks, cursor)? else { break };
+        match record.kind {
+            kind if Some(kind) == let_go => give_back(record.flags.into(), record.offset, cursor, record.below)?,
+            Kind::Raze if let_go == Some(Kind::Free) => raze(actor, index, &record)?,
             _ => {}
         }
         cursor = record.below;
     }
     crash_point!("finish: all popped");
-    state.put(pack::context(0, phase as u64));
+    state.put(pack::context(0, phase));
     // One chunk stays with contexts that have no inline log; the rest of the chain returns.
     let mut chunks = chunks;
     while let [.., before, last] = chunks[..] {
         journal::unspill(actor, index, &before, &last)?;
         chunks.pop();
         crash_point!("finish: a chunk returned");
-        trim(actor, SPILL_CLASS)?;
+        trim(actor, SPILL_CLASS, 1)?;
     }
     state.put(0);
     crash_point!("finish: idle");
     Ok(())
+}
+
+/// So many blocks are worth a step of their own.
+const MANY: u64 = 16;
+
+/// Gives back the blocks that records from `cursor` down name, as one step: first each is linked to the one that goes
+/// before it, then all lists and the cursor move together. Says where other records begin.
+///
+/// # Crash
+/// Until the step is committed the records name the blocks, and nobody looks at their links.
+fn give_back_many(
+    actor: &Actor,
+    (log, chunks): (&Log, &[Chunk]),
+    state: &AtomicU64,
+    cursor: u64,
+    let_go: Kind,
+) -> Result<u64> {
+    let lists = &actor.lane.lists;
+    let (mut heads, mut more) = ([0; OBJECT_CLASS], [0; OBJECT_CLASS]);
+    (0..OBJECT_CLASS).for_each(|class| heads[class] = pack::list_head(lists[class].peek()));
+    let below = log.blocks(chunks, cursor, let_go, |class, block| {
+        // What is linked elsewhere, or lies where this process has not looked yet, goes one by one.
+        let Some(head) = heads.get_mut(class).filter(|_| block.is_multiple_of(16)) else { return false };
+        let Some(link) = actor.space.known_word(block) else { return false };
+        link.put(std::mem::replace(head, block));
+        more[class] += 1;
+        true
+    })?;
+    crash_point!("finish: blocks linked, lists not moved");
+    let mut inner = Inner::new(*actor);
+    for class in (0..OBJECT_CLASS).filter(|class| more[*class] != 0) {
+        let count = pack::list_count(lists[class].peek()) + more[class];
+        inner.set(&lists[class], pack::list(heads[class], count))?;
+    }
+    inner.set(state, pack::context(below, pack::phase(state.peek())))?;
+    inner.commit();
+    for class in (0..OBJECT_CLASS).filter(|class| more[*class] != 0) {
+        trim(actor, class, more[class])?;
+    }
+    Ok(below)
 }
 
 /// A slot that owns something has twice so many bytes at least; the other half is for the ways through trees.
@@ -189,7 +243,7 @@ fn take_apart(work: &Work<'_>, raw: &RawHeader, shape: &Shape, owned: &[u32], do
     let class = class_for(data_size(raw, shape));
     give(work.actor, class, raw.data.peek(), |inner| inner.set(done.0, done.1))?;
     crash_point!("raze: a body returned");
-    trim(work.actor, class)
+    trim(work.actor, class, 1)
 }
 
 /// Gives back what the slots of an array, a ring or a table own.
@@ -254,7 +308,7 @@ pub(super) fn drop_string(work: &Work<'_>, at: u64) -> Result<()> {
     let class = class_for(len);
     give(work.actor, class, block, |inner| inner.set(words[1], 0))?;
     crash_point!("raze: a string returned");
-    trim(work.actor, class)
+    trim(work.actor, class, 1)
 }
 
 /// Puts a block on the lane's list together with whatever else `with` changes.

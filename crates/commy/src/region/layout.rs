@@ -131,7 +131,8 @@ pub(crate) struct HeapWords {
     pub(crate) held_arena: AtomicU64,
     /// Offset of the supply word that is wanted or held; 0 = none.
     pub(crate) held_supply: AtomicU64,
-    reserved: AtomicU64,
+    /// Bytes that the lane's lists may take before they are counted again; a hint.
+    pub(crate) allowance: AtomicU64,
     pub(crate) log: [LoggedWord; HEAP_LOG_LEN],
 }
 pub(crate) const HEAP_ACTIVE: u64 = 1 << 63;
@@ -378,12 +379,13 @@ pub(crate) mod pack {
     /// A list whose head was taken off; `next` is the one behind it.
     #[inline(always)]
     pub(crate) fn list_popped(word: u64, next: u64) -> u64 {
-        (word.saturating_sub(1 << 44) >> 44 << 44) | (next >> 4)
+        ((word >> 44).saturating_sub(1) << 44) | (next >> 4)
     }
     /// A list with a new head.
     #[inline(always)]
     pub(crate) fn list_pushed(word: u64, block: u64) -> u64 {
-        (word.checked_add(1 << 44).unwrap_or(word) >> 44 << 44) | (block >> 4)
+        let count = word >> 44;
+        ((count + u64::from(count < (1 << 20) - 1)) << 44) | (block >> 4)
     }
     #[inline(always)]
     pub(crate) fn list_count(word: u64) -> u64 {

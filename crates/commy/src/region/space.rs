@@ -35,8 +35,8 @@ unsafe impl Persisted for crate::sys::atomic::AtomicU32 {}
 #[doc(hidden)]
 pub struct Space {
     base: *mut u8,
-    /// `committed_end` as this process has checked it.
-    end: AtomicU64,
+    /// How many bytes from `heap_at` on are committed, as this process has checked it.
+    reach: AtomicU64,
     pub(crate) geometry: Geometry,
     pub(crate) writable: bool,
     /// Up to where the pages of the heap have been asked for before anybody touches them.
@@ -61,7 +61,7 @@ impl Space {
     pub(crate) fn new(file: File, mapping: Mapping, geometry: Geometry, writable: bool, path: &Path) -> Result<Space> {
         let space = Space {
             base: mapping.base().as_ptr(),
-            end: AtomicU64::new(geometry.heap_at),
+            reach: AtomicU64::new(0),
             geometry,
             writable,
             paged: AtomicU64::new(geometry.heap_at),
@@ -118,7 +118,7 @@ impl Space {
     #[cold]
     fn refresh_end(&self) -> Result<u64> {
         let end = self.words().committed_end.load(Ordering::Acquire);
-        if end == self.end.load(Ordering::Relaxed) {
+        if end.wrapping_sub(self.geometry.heap_at) == self.reach.load(Ordering::Relaxed) {
             return Ok(end);
         }
         if end < self.geometry.heap_at || end > self.geometry.end() || !end.is_multiple_of(PAGE) {
@@ -128,7 +128,7 @@ impl Space {
             return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
         }
         self.with_file(|file| self.mapping.ensure(file, end))?;
-        self.end.fetch_max(end, Ordering::Release);
+        self.reach.fetch_max(end - self.geometry.heap_at, Ordering::Release);
         if !self.writable && self.paged.load(Ordering::Relaxed) > self.geometry.heap_at {
             // Nobody does it later: who only reads has no background thread, and no lock that others wait for.
             self.page_ahead_to(end);
@@ -170,21 +170,20 @@ impl Space {
     /// `Corrupt` if they do not lie inside the committed heap.
     #[inline(always)]
     pub(crate) fn resolve(&self, offset: u64, len: u64) -> Result<*mut u8> {
-        let end = self.end.load(Ordering::Relaxed);
-        if offset >= self.geometry.heap_at && offset <= end && len <= end - offset {
-            // SAFETY: R1, the range was just checked.
-            return Ok(unsafe { self.base.add(offset as usize) });
+        match self.resolve_known(offset, len) {
+            Some(address) => Ok(address),
+            None => self.resolve_grown(offset, len),
         }
-        self.resolve_grown(offset, len)
     }
 
     /// As [`resolve`](Self::resolve), but knows only what this process has seen committed so far.
     #[inline(always)]
     pub(crate) fn resolve_known(&self, offset: u64, len: u64) -> Option<*mut u8> {
-        let end = self.end.load(Ordering::Relaxed);
+        // Of an offset before the heap this is more than any reach.
+        let within = offset.wrapping_sub(self.geometry.heap_at);
+        let room = self.reach.load(Ordering::Relaxed).checked_sub(within)?;
         // SAFETY: R1, the range is checked first.
-        (offset >= self.geometry.heap_at && offset <= end && len <= end - offset)
-            .then(|| unsafe { self.base.add(offset as usize) })
+        (len <= room).then(|| unsafe { self.base.add(offset as usize) })
     }
 
     #[cold]
@@ -206,6 +205,25 @@ impl Space {
         let address = self.resolve(offset, size_of::<T>() as u64)?;
         // SAFETY: R1; aligned; T is atomics only.
         Ok(unsafe { &*address.cast::<T>() })
+    }
+
+    /// The word at an offset that is a multiple of 8, if this process has seen it committed so far.
+    #[inline(always)]
+    pub(crate) fn known_word(&self, offset: u64) -> Option<&AtomicU64> {
+        debug_assert!(offset.is_multiple_of(8));
+        // SAFETY: R1, just resolved; aligned, as the base is.
+        self.resolve_known(offset, 8).map(|address| unsafe { AtomicU64::from_ptr(address.cast()) })
+    }
+
+    /// The word at an offset that was resolved before.
+    ///
+    /// # Safety
+    /// This process has resolved its eight bytes, and it is a multiple of 8.
+    #[inline(always)]
+    pub(crate) unsafe fn resolved(&self, offset: u64) -> &AtomicU64 {
+        debug_assert!(self.resolve_known(offset, 8).is_some());
+        // SAFETY: R1, the caller's promise.
+        unsafe { AtomicU64::from_ptr(self.base.add(offset as usize).cast()) }
     }
 
     /// A word at an offset that the caller took from a structure of this space.

@@ -56,7 +56,7 @@ pub(in crate::raw) fn raze_tree(
             None => inner.set(done.0, done.1),
         })?;
         crash_point!("raze: a node returned");
-        trim(work.actor, class)?;
+        trim(work.actor, class, 1)?;
         if parent.is_none() {
             return Ok(());
         }
