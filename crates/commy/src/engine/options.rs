@@ -85,7 +85,7 @@ impl RegionOptions {
 
     /// Asks for huge pages (off unless set): the process needs fewer page faults and, for random access to more than a few
     /// MiB, far fewer entries of the processor's address cache. What is committed is made of huge pages when the region is
-    /// opened, and as it grows.
+    /// opened, and as it grows: some 300 ms for each GiB, once for all processes.
     ///
     /// Best effort and never an error. Files in memory (`tmpfs`) have huge pages on Linux since 6.1, unless
     /// `/sys/kernel/mm/transparent_hugepage/shmem_enabled` says `deny`; on older kernels it or the mount option `huge` must

@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 use super::File;
 use crate::sys::Paging;
 
+/// So many bytes are made of huge pages in one call: some two milliseconds.
+const COLLAPSED_AT_ONCE: usize = 8 << 20;
+
 /// Not in every version of the bindings.
 const MADV_COLLAPSE: i32 = 25;
 
@@ -76,7 +79,12 @@ impl Mapping {
             let huge = huge_page_size();
             // Those that the file has as a whole: the first of them may have begun before `start`.
             let first = (start / huge * huge).max(floor.next_multiple_of(huge));
-            self.advise(first, end / huge * huge, MADV_COLLAPSE);
+            let end = end / huge * huge;
+            // Who is killed in a call ends when it returns, and others may wait for that.
+            let step = COLLAPSED_AT_ONCE.max(huge);
+            for at in (first..end).step_by(step) {
+                self.advise(at, end.min(at + step), MADV_COLLAPSE);
+            }
         }
         if self.paging.prefault {
             self.advise(start, end, libc::MADV_POPULATE_READ);
