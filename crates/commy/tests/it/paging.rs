@@ -1,7 +1,7 @@
 //! What is asked for ahead is there ahead: pages in the page tables of the process (`prefault`), huge pages. Where a system
 //! has none of it, nothing else differs.
 
-use crate::support::temporary::{Temporary, open, quiet};
+use crate::support::temporary::{Temporary, quiet};
 use commy::{Region, RegionOptions, SharedHashMap, SharedVec};
 
 /// Numbers of the vector: 8 MiB of it.
@@ -30,13 +30,6 @@ fn assert_filled(region: &Region) {
     let texts: SharedHashMap<u64, String> = region.open_object("texts").unwrap();
     assert_eq!(texts.len().unwrap() as u64, TEXTS);
     assert!((0..TEXTS).all(|number| texts.get(&number).unwrap() == Some(text(number))));
-}
-
-/// A region that somebody has filled and left.
-fn filled() -> Temporary {
-    let temporary = Temporary::new();
-    fill(&quiet().create(temporary.region()).unwrap());
-    temporary
 }
 
 /// The ways to ask.
@@ -83,10 +76,17 @@ fn a_file_on_a_disk_may_be_asked_for_ahead() {
 #[cfg(target_os = "linux")]
 mod page_tables {
     use super::*;
-    use crate::support::temporary::QUICK;
+    use crate::support::temporary::{QUICK, open};
     use commy::SharedBox;
     use std::os::unix::fs::MetadataExt;
     use std::time::{Duration, Instant};
+
+    /// A region that somebody has filled and left.
+    fn filled() -> Temporary {
+        let temporary = Temporary::new();
+        fill(&quiet().create(temporary.region()).unwrap());
+        temporary
+    }
 
     /// Bytes of a file that this process has mapped, in pages of any size and in huge ones, by the kernel's own account.
     fn mapped(region: &Region) -> [u64; 2] {
