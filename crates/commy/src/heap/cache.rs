@@ -172,6 +172,16 @@ pub(crate) fn trim(actor: &Actor, class: usize, more: u64) -> Result<()> {
     }
 }
 
+/// As [`trim`] for a block of a container that is taken apart: the list keeps its due alone. Such blocks are many and lie
+/// everywhere. A few of each span, kept here, would keep the spans from becoming empty, and who allocates afterwards would
+/// get what lies scattered in old spans instead of one block beside the other in new ones.
+pub(crate) fn trim_scattered(actor: &Actor, class: usize) -> Result<()> {
+    if pack::list_count(actor.lane.lists[class].peek()) <= KEPT[class].1.into() {
+        return Ok(());
+    }
+    if class == RUN_CLASS { give_back_runs(actor) } else { flush(actor, class, batch(class)) }
+}
+
 /// What the lists of a lane may have in all, unless each has its due alone.
 const MOST: u64 = 1 << 20;
 /// The part of a region's capacity that the lists of all lanes may have so.

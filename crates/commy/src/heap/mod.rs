@@ -9,7 +9,7 @@ mod context;
 mod run;
 mod span;
 
-pub(crate) use cache::{flush_all, trim};
+pub(crate) use cache::{flush_all, trim, trim_scattered};
 pub(crate) use class::{block_size, class_for, is_list, rounded, span_pages};
 pub(crate) use context::MAX_ITEMS;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::shape::{ContainerKind, Shape};
 use super::table::{TABLE_GROUP, TableView};
 use super::tree::{TreeLayout, raze_tree, release_leaf};
 use crate::crash::crash_point;
-use crate::heap::{class_for, is_list, trim};
+use crate::heap::{class_for, is_list, trim, trim_scattered};
 use crate::journal::{self, Chunk, Context, HEAD_SIZE, Inner, Kind, Log, OBJECT_CLASS, Phase, Record, SPILL_CLASS};
 use crate::process::Actor;
 use crate::region::layout::*;
@@ -243,7 +243,7 @@ fn take_apart(work: &Work<'_>, raw: &RawHeader, shape: &Shape, owned: &[u32], do
     let class = class_for(data_size(raw, shape));
     give(work.actor, class, raw.data.peek(), |inner| inner.set(done.0, done.1))?;
     crash_point!("raze: a body returned");
-    trim(work.actor, class, 1)
+    trim_scattered(work.actor, class)
 }
 
 /// Gives back what the slots of an array, a ring or a table own.
@@ -308,7 +308,7 @@ pub(super) fn drop_string(work: &Work<'_>, at: u64) -> Result<()> {
     let class = class_for(len);
     give(work.actor, class, block, |inner| inner.set(words[1], 0))?;
     crash_point!("raze: a string returned");
-    trim(work.actor, class, 1)
+    trim_scattered(work.actor, class)
 }
 
 /// Puts a block on the lane's list together with whatever else `with` changes.

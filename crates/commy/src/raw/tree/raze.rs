@@ -7,7 +7,7 @@ use super::layout::HEAD;
 use super::{MAX_LEVELS, TreeLayout, damaged};
 use crate::Result;
 use crate::crash::crash_point;
-use crate::heap::{class_for, trim};
+use crate::heap::{class_for, trim_scattered};
 use crate::journal::Context;
 use crate::raw::finish::{Done, Work, drop_string, empty_slot, give};
 use crate::region::layout::*;
@@ -56,7 +56,7 @@ pub(in crate::raw) fn raze_tree(
             None => inner.set(done.0, done.1),
         })?;
         crash_point!("raze: a node returned");
-        trim(work.actor, class, 1)?;
+        trim_scattered(work.actor, class)?;
         if parent.is_none() {
             return Ok(());
         }
