@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rows::vec::slot_size;
-use super::rows::vec_deque::{Side, pop_in, push_in, queue, take_range_in, unless_full};
+use super::rows::vec_deque::{Side, pop_from, push_to, queue, take_range_in, unless_full};
 use super::values::key::Key;
 use super::values::ordered_key::OrderedKey;
 use super::values::value::{Store, Value, take_torn};
@@ -104,7 +104,7 @@ impl<T: Value> SharedVecDeque<T> {
     fn pop_wait(&self, side: Side, timeout: Duration) -> Result<Option<T>> {
         let object = Container::object(self);
         if object.glance(|_, raw| Some(raw.length() != 0)) == Some(true)
-            && let Some(value) = object.change(|context, raw| pop_in(context, raw, side))?
+            && let Some(value) = pop_from(object, side)?
         {
             return Ok(Some(value));
         }
@@ -116,7 +116,7 @@ impl<T: Value> SharedVecDeque<T> {
         let object = Container::object(self);
         let has_some = || object.peek_at_once(|_, raw| Some(Ok(raw.length() != 0))).unwrap_or(Ok(false));
         object.wait_until(timeout, || match has_some()? {
-            true => object.change(|context, raw| pop_in(context, raw, side)),
+            true => pop_from(object, side),
             false => Ok(None),
         })
     }
@@ -166,7 +166,7 @@ impl<T: Value> SharedVecDeque<T> {
         let object = Container::object(self);
         let space = object.space();
         if object.glance(|_, raw| Some(queue::<T>(space, raw).is_beyond_limit(1))) == Some(false)
-            && unless_full(object.change(|context, raw| push_in::<T>(context, raw, side, value)))?
+            && unless_full(push_to(object, side, value))?
         {
             return Ok(true);
         }
@@ -183,7 +183,7 @@ impl<T: Value> SharedVecDeque<T> {
             if is_full()? {
                 return Ok(None);
             }
-            let pushed = object.change(|context, raw| push_in::<T>(context, raw, side, value));
+            let pushed = push_to(object, side, value);
             Ok(unless_full(pushed)?.then_some(()))
         })?;
         Ok(pushed.is_some())

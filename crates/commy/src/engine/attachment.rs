@@ -235,6 +235,12 @@ impl Attachment {
         ThreadLane::current(self)
     }
 
+    /// As [`lane`](Self::lane), if it is the one that the thread used last.
+    #[inline(always)]
+    pub(crate) fn current_lane(&self) -> Option<&ThreadLane> {
+        ThreadLane::cached(self)
+    }
+
     /// Claims a lane for the calling thread and keeps it in the list. `orphan`: nobody will say when the thread ends.
     pub(super) fn claim_thread_lane(&self, orphan: bool) -> Result<*const ThreadLane> {
         let mut state = self.state();

@@ -2,6 +2,7 @@
 
 use crate::sys::atomic::{Ordering, fence};
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +12,7 @@ use super::channel::Closed;
 use super::thread_lane::ThreadLane;
 use super::transaction::Borrow;
 use crate::crash::crash_point;
-use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, object_at};
+use crate::journal::{Context, HEAD_SIZE, OBJECT_CLASS, Outcome, Rest, Single, Wakes, object_at};
 use crate::lock::{self, OWNER, Published, holder, is_stable};
 use crate::process::is_dead;
 use crate::raw::{self, Channel, Descriptor};
@@ -111,7 +112,13 @@ impl Object {
 
     #[inline(always)]
     pub(super) fn check_generation(&self) -> Result<()> {
-        if self.header().generation.load(Ordering::Relaxed) == self.generation { Ok(()) } else { Err(Error::Removed) }
+        if self.is_current() { Ok(()) } else { Err(Error::Removed) }
+    }
+
+    /// Is the object still the handle's?
+    #[inline(always)]
+    fn is_current(&self) -> bool {
+        self.header().generation.load(Ordering::Relaxed) == self.generation
     }
 
     /// Begins an optimistic try; whether the object is stable and still the handle's is the caller's to know.
@@ -126,7 +133,7 @@ impl Object {
     pub(crate) fn glance<R>(&self, copy: impl FnOnce(&Attempt, &RawHeader) -> Option<R>) -> Option<R> {
         let header = self.header();
         let attempt = Attempt::begin(header);
-        if !is_stable(attempt.before) || header.generation.load(Ordering::Relaxed) != self.generation {
+        if !is_stable(attempt.before) || !self.is_current() {
             return None;
         }
         let result = copy(&attempt, &header.raw)?;
@@ -211,22 +218,78 @@ impl Object {
     /// One atomic change: takes the lock, runs `change`, commits; on an error or a panic everything is undone.
     #[inline(always)]
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Context, &RawHeader) -> Result<R>) -> Result<R> {
-        self.change_alone(|context, raw| Ok((change(context, raw)?, false)))
+        let lane = self.attachment.lane()?;
+        let mut operation = Operation::begin(&self.attachment, lane)?;
+        operation.lock(self.header())?;
+        self.check_generation()?;
+        let result = change(operation.context, &self.header().raw)?;
+        operation.commit()?;
+        Ok(result)
     }
 
-    /// As [`change`](Self::change); `change` says, too, whether it has changed anything by a single store, which needs no
-    /// record. Nothing may fail after such a store.
+    /// One atomic change `with` something, by the short way if it is `short` and nothing is in the way, else at length. On
+    /// an error or a panic everything is undone.
     #[inline(always)]
-    pub(crate) fn change_alone<R>(
+    pub(crate) fn change_with<W, R>(
         &self,
-        change: impl FnOnce(&mut Context, &RawHeader) -> Result<(R, bool)>,
+        short: bool,
+        mut with: W,
+        shortly: impl FnOnce(&mut Single, &Space, &RawHeader, &mut W) -> Outcome<R>,
+        at_length: impl FnOnce(&mut Context, &RawHeader, W) -> Result<R>,
     ) -> Result<R> {
-        let lane = self.attachment.lane()?;
-        let operation = Single::begin(&self.attachment, lane, self.header())?;
-        self.check_generation()?;
-        let (result, changed) = change(operation.context, &self.header().raw)?;
-        operation.commit(changed)?;
-        Ok(result)
+        let mut rest = Rest::NONE;
+        if short {
+            match self.change_shortly(|single, space, raw| shortly(single, space, raw, &mut with)) {
+                Ok(result) => return result,
+                Err(left) => rest = left,
+            }
+        }
+        self.change_at_length(rest, with, at_length)
+    }
+
+    /// As [`change_with`](Self::change_with), by the short way. `Err`: nothing has been done.
+    #[inline(always)]
+    fn change_shortly<R>(
+        &self,
+        change: impl FnOnce(&mut Single, &Space, &RawHeader) -> Outcome<R>,
+    ) -> std::result::Result<Result<R>, Rest> {
+        let (space, header) = (self.space(), self.header());
+        let lane = self.attachment.current_lane().ok_or(Rest::NONE)?;
+        let mut operation = Short::begin(lane, header)?;
+        if space.words().freeze.load(Ordering::SeqCst) != 0 || !self.is_current() {
+            return Err(operation.rest());
+        }
+        match change(&mut operation.single, space, &header.raw) {
+            Outcome::Changed(result) => {
+                operation.commit(true);
+                Ok(Ok(result))
+            }
+            Outcome::Same(result) => {
+                operation.commit(false);
+                Ok(Ok(result))
+            }
+            Outcome::Longer => Err(operation.rest()),
+            // It may have been begun by this process' parent, which alone may end it then.
+            Outcome::Failed(error) => Ok(Err(error)),
+        }
+    }
+
+    /// As [`change_with`](Self::change_with), where the short way has been tried. By itself, so that the short way has no
+    /// registers to save for it.
+    #[inline(never)]
+    fn change_at_length<W, R>(
+        &self,
+        rest: Rest,
+        with: W,
+        change: impl FnOnce(&mut Context, &RawHeader, W) -> Result<R>,
+    ) -> Result<R> {
+        if rest.is_held() {
+            let lane = self.attachment.lane()?;
+            // SAFETY: T1: in use for the change that has come to nothing, and this is what is left of it.
+            Single::leave(unsafe { &mut *lane.context_cell(0).get() }, self.header());
+            lane.drop_first_context();
+        }
+        self.change(|context, raw| change(context, raw, with))
     }
 
     /// Takes a write lock.
@@ -420,7 +483,7 @@ impl<'a> Operation<'a> {
 
     #[inline(always)]
     pub(super) fn commit(self) -> Result<()> {
-        let mut operation = std::mem::ManuallyDrop::new(self);
+        let mut operation = ManuallyDrop::new(self);
         if !operation.lane.is_ours() {
             return Err(Error::RolledBack);
         }
@@ -452,104 +515,72 @@ impl Drop for Operation<'_> {
     }
 }
 
-/// A handle operation that changes one object. Dropping it undoes what was not committed.
-struct Single<'a> {
-    context: &'a mut Context,
-    header: &'a ObjectHeader,
+/// A handle operation by the short way. Dropping it undoes what was not committed.
+struct Short<'a> {
+    single: ManuallyDrop<Single<'a>>,
     lane: &'a ThreadLane,
-    /// Its context is like any other one.
-    noted: bool,
 }
 
-impl<'a> Single<'a> {
-    /// Begins, with the object's word.
+impl<'a> Short<'a> {
+    /// Begins in context 0.
     #[inline(always)]
-    fn begin(attachment: &'a Attachment, lane: &'a ThreadLane, header: &'a ObjectHeader) -> Result<Single<'a>> {
+    fn begin(lane: &'a ThreadLane, header: &'a ObjectHeader) -> std::result::Result<Short<'a>, Rest> {
         if !lane.take_first_context() {
-            return Self::begin_beside(attachment, lane, header);
+            return Err(Rest::NONE);
         }
-        // SAFETY: T1: the context was not in use, so this is the only reference until `drop_context`.
+        // SAFETY: T1: the context was not in use, so this is the only reference until `drop_first_context`.
         let context = unsafe { &mut *lane.context_cell(0).get() };
-        if let Err(error) = context.lock_alone(header) {
-            lane.drop_context(0);
-            return Err(error);
+        match Single::begin(context, header) {
+            Ok(single) => Ok(Short { single: ManuallyDrop::new(single), lane }),
+            Err(rest) => {
+                if !rest.is_held() {
+                    lane.drop_first_context();
+                }
+                Err(rest)
+            }
         }
-        context.count_on_log(RESERVE - HEAD_SIZE);
-        // Its parts and not itself are handed about: what has an address is stored and loaded.
-        let single = Single { context, header, lane, noted: false };
-        if attachment.space().words().freeze.load(Ordering::SeqCst) == 0 {
-            return Ok(single);
-        }
-        single.wait_frozen(attachment)
-    }
-
-    #[cold]
-    fn wait_frozen(self, attachment: &Attachment) -> Result<Single<'a>> {
-        let single = std::mem::ManuallyDrop::new(self);
-        let index = single.context.index;
-        let single = Single {
-            // SAFETY: T1: the one that had it is not dropped, and not used any more.
-            context: unsafe { &mut *single.lane.context_cell(index).get() },
-            header: single.header,
-            lane: single.lane,
-            noted: true,
-        };
-        single.context.note_alone(single.header);
-        if single.lane.is_alone(index) {
-            wait_frozen(attachment, single.context, single.header)?;
-        }
-        Ok(single)
-    }
-
-    /// In another context than the first, which is in use.
-    #[cold]
-    fn begin_beside(attachment: &'a Attachment, lane: &'a ThreadLane, header: &'a ObjectHeader) -> Result<Single<'a>> {
-        let mut operation = Operation::begin(attachment, lane)?;
-        operation.lock(header)?;
-        let index = std::mem::ManuallyDrop::new(operation).context.index;
-        // SAFETY: T1: the operation is not dropped, and not used any more, so this is the only reference.
-        let context = unsafe { &mut *lane.context_cell(index).get() };
-        Ok(Single { context, header, lane, noted: true })
     }
 
     #[inline(always)]
-    fn commit(self, changed: bool) -> Result<()> {
-        let single = std::mem::ManuallyDrop::new(self);
-        let (lane, header) = (single.lane, single.header);
-        if !lane.is_ours() {
-            return Err(Error::RolledBack);
+    fn commit(self, changed: bool) {
+        let mut operation = ManuallyDrop::new(self);
+        // SAFETY: taken once: the operation is not dropped.
+        match unsafe { ManuallyDrop::take(&mut operation.single) }.commit(changed) {
+            None => operation.lane.drop_first_context(),
+            Some(wakes) => wake(operation.lane, wakes),
         }
-        let index = if single.noted { single.context.index } else { 0 };
-        // SAFETY: T1: the operation is not dropped, so this is still the only reference.
-        let context = unsafe { &mut *lane.context_cell(index).get() };
-        let ended = if single.noted {
-            context.has_changed(changed);
-            context.commit()
-        } else {
-            context.commit_alone(header, changed)
-        };
-        finish(context, ended)?;
-        lane.drop_context(index);
-        Ok(())
     }
-}
 
-impl Drop for Single<'_> {
+    /// Leaves it to the long way, nothing having been recorded or changed.
     #[inline(always)]
-    fn drop(&mut self) {
-        undo_single(self.context, self.header, self.lane, self.noted);
+    fn rest(self) -> Rest {
+        std::mem::forget(self);
+        Rest::HELD
     }
 }
 
 #[cold]
-fn undo_single(context: &mut Context, header: &ObjectHeader, lane: &ThreadLane, noted: bool) {
+#[inline(never)]
+fn wake(lane: &ThreadLane, wakes: Wakes) {
+    wakes.wake();
+    lane.drop_first_context();
+}
+
+impl Drop for Short<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: taken once, here; handed on by its parts, so that it need not have an address before.
+        undo_short(unsafe { ManuallyDrop::take(&mut self.single) }, self.lane);
+    }
+}
+
+#[cold]
+fn undo_short(single: Single, lane: &ThreadLane) {
     if lane.is_ours() {
-        if !noted {
-            context.note_alone(header);
-        }
-        undo(context);
-        if !context.broken {
-            lane.drop_context(context.index);
+        match single.undo() {
+            Ok(()) => lane.drop_first_context(),
+            // SAFETY: T1: the change that had it is gone.
+            Err(_) => break_down(unsafe { &mut *lane.context_cell(0).get() }),
         }
     }
 }
@@ -597,6 +628,8 @@ fn undo(context: &mut Context) {
     if undone.is_err() {
         break_down(context);
     }
+    // The next change, if it goes the short way, does not begin it anew.
+    context.doomed = false;
 }
 
 /// The context of a guard or a transaction, kept in the thread's lane.

@@ -16,7 +16,10 @@ use crate::{Error, Result, sys};
 /// One thread's lane in one region.
 pub(crate) struct ThreadLane {
     pub(crate) actor: &'static Actor<'static>,
-    /// Bit n: context n is in use.
+    /// Context 0 is in use, as nearly always one is. Beside the others: a bit among theirs would be stored as a byte and
+    /// loaded as a word, which has to wait until the store is in the cache.
+    first_busy: Cell<bool>,
+    /// Bit n: context n is in use, of the others.
     busy: Cell<u32>,
     /// Guards and operations that are alive.
     pub(super) live: Cell<u32>,
@@ -89,6 +92,7 @@ impl ThreadLane {
         let contexts = std::array::from_fn(|index| UnsafeCell::new(Context::at_rest(actor, index)));
         ThreadLane {
             actor,
+            first_busy: Cell::new(false),
             busy: Cell::new(0),
             live: Cell::new(0),
             thread_id,
@@ -102,12 +106,18 @@ impl ThreadLane {
     /// The lane of this thread in `attachment`.
     #[inline(always)]
     pub(super) fn current(attachment: &Attachment) -> Result<&ThreadLane> {
-        let current = CURRENT.get();
-        if current.attachment == attachment.id {
-            // SAFETY: T1: the cache is this thread's, ids are never reused, and lanes live as long as the attachment.
-            return Ok(unsafe { &*current.lane });
+        match Self::cached(attachment) {
+            Some(lane) => Ok(lane),
+            None => Self::find(attachment),
         }
-        Self::find(attachment)
+    }
+
+    /// As [`current`](Self::current), if it is the lane that this thread used last.
+    #[inline(always)]
+    pub(super) fn cached(attachment: &Attachment) -> Option<&ThreadLane> {
+        let current = CURRENT.get();
+        // SAFETY: T1: the cache is this thread's, ids are never reused, and lanes live as long as the attachment.
+        (current.attachment == attachment.id).then(|| unsafe { &*current.lane })
     }
 
     #[cold]
@@ -155,7 +165,7 @@ impl ThreadLane {
     /// Is any context of this thread in use?
     #[inline(always)]
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.busy.get() == 0
+        !self.first_busy.get() && self.busy.get() == 0
     }
 
     /// Is the thread inside no change but, perhaps, that of context `index`?
@@ -167,39 +177,38 @@ impl ThreadLane {
     /// Takes a context that is not in use: nearly always the first.
     #[inline(always)]
     pub(crate) fn take_context(&self) -> Result<usize> {
-        let busy = self.busy.get();
-        if busy & 1 == 0 {
-            self.busy.set(busy | 1);
-            return Ok(0);
-        }
-        self.take_another_context(busy)
+        if self.take_first_context() { Ok(0) } else { self.take_another_context() }
     }
 
     /// Takes the first context if it is not in use.
     #[inline(always)]
     pub(crate) fn take_first_context(&self) -> bool {
-        let busy = self.busy.get();
-        let free = busy & 1 == 0;
-        if free {
-            self.busy.set(busy | 1);
-        }
-        free
+        !self.first_busy.replace(true)
     }
 
     #[cold]
-    fn take_another_context(&self, busy: u32) -> Result<usize> {
-        let index = (!busy).trailing_zeros() as usize;
+    fn take_another_context(&self) -> Result<usize> {
+        let index = (!(self.busy.get() | 1)).trailing_zeros() as usize;
         if index >= CONTEXT_COUNT {
             return Err(Error::Exhausted { what: "guards of one thread", limit: CONTEXT_COUNT as u64 });
         }
-        self.busy.set(busy | 1 << index);
+        self.busy.set(self.busy.get() | 1 << index);
         Ok(index)
     }
 
     /// Gives a context back; its words are idle.
     #[inline(always)]
     pub(crate) fn drop_context(&self, index: usize) {
-        self.busy.set(self.busy.get() & !(1 << index));
+        match index {
+            0 => self.drop_first_context(),
+            _ => self.busy.set(self.busy.get() & !(1 << index)),
+        }
+    }
+
+    /// As [`drop_context`](Self::drop_context) for the first.
+    #[inline(always)]
+    pub(crate) fn drop_first_context(&self) {
+        self.first_busy.set(false);
     }
 
     /// The place of the context of a guard.

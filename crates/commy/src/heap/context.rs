@@ -5,7 +5,6 @@ use super::cache::{refill, refill_run, trim};
 use super::class::{class_for, rounded, small_class};
 use crate::journal::{Context, HEAD_SIZE, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
-use crate::sys::atomic::AtomicU64;
 use crate::{Error, Result};
 
 /// Longest payload of one Save record; longer stretches become several.
@@ -175,22 +174,6 @@ impl Context {
             return Ok(());
         }
         self.save_long(offset, len)
-    }
-
-    /// Records words that the only step of this context will change (a few).
-    #[inline(always)]
-    pub(crate) fn save_words<const N: usize>(&mut self, words: [&AtomicU64; N]) -> Result<()> {
-        self.reserve_log(N as u64 * (8 + HEAD_SIZE))?;
-        self.append_words(words);
-        Ok(())
-    }
-
-    /// As [`save_words`](Self::save_words), in a context that records nothing after that.
-    #[inline(always)]
-    pub(crate) fn save_last_words<const N: usize>(&mut self, words: [&AtomicU64; N]) -> Result<()> {
-        self.reserve_log(N as u64 * (8 + HEAD_SIZE))?;
-        self.append_last_words(words);
-        Ok(())
     }
 
     /// As [`save`](Self::save), but not twice in a row for a place that is changed again and again.

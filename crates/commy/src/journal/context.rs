@@ -56,10 +56,12 @@ impl Phase {
 pub struct Context {
     pub(crate) actor: &'static Actor<'static>,
     pub(crate) index: usize,
-    /// Of the actor, for the short way: its lane, its name in lock words, its space, and its part of a stamp.
-    lane: &'static Lane,
-    lock_id: u32,
+    /// Of the actor, at hand: its lane, its name in lock words, its space, and its part of a stamp.
+    pub(super) lane: &'static Lane,
+    pub(super) lock_id: u32,
     pub(crate) space: &'static Space,
+    /// The object that the first record of the inline log intends to hold, if a single change wrote it last.
+    pub(super) intent: *const ObjectHeader,
     stamp_base: u64,
     /// The stamp that marks what this context has saved.
     pub(crate) stamp: u64,
@@ -122,6 +124,7 @@ impl Context {
             lane,
             lock_id: actor.lock_id(),
             space: actor.space,
+            intent: std::ptr::null(),
             stamp_base: u64::from(actor.id) << 48,
             stamp: 0,
             state: &lane.contexts[index].state,
@@ -153,140 +156,10 @@ impl Context {
         // Raised before first use: a stamp never marks two contexts.
         self.lane.stamp_counter.put(counter);
         self.stamp = self.stamp_base | counter;
+        self.intent = std::ptr::null();
         self.held = 0;
         self.logged = 0;
         (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
-        // A single change leaves it elsewhere.
-        self.at = self.start;
-    }
-
-    /// As `begin`, for context 0 of a lane and a single change of one object. What is written by this and the functions
-    /// for such a change counts: while a look-up waits for memory, a processor keeps all stores that follow it, and
-    /// when it can keep no more of them it waits, too. So what is as it should be is not written again, and `held` is left
-    /// at 0, to `note_alone`.
-    #[inline(always)]
-    fn begin_alone(&mut self) {
-        debug_assert!(self.index == 0 && self.chunk_block == 0);
-        let counter = self.lane.stamp_counter.peek().wrapping_add(1) & ((1 << 48) - 1);
-        self.lane.stamp_counter.put(counter);
-        self.stamp = self.stamp_base | counter;
-        if self.logged != 0 {
-            self.logged = 0;
-        }
-        if self.held != 0 {
-            self.held = 0;
-        }
-        if self.frees | self.allocs | self.saves | self.doomed {
-            (self.frees, self.allocs, self.saves, self.doomed) = (false, false, false, false);
-        }
-    }
-
-    /// Begins a single change of one object, in context 0: intent, word, readers, version.
-    ///
-    /// # Errors
-    /// As `lock`; the context is at rest then.
-    #[inline(always)]
-    pub(crate) fn lock_alone(&mut self, header: &ObjectHeader) -> Result<()> {
-        if lock::owner_of(&header.word) == self.lock_id {
-            return Err(Error::Deadlock);
-        }
-        self.begin_alone();
-        // SAFETY: J: the inline log, of which nothing counts, has room for the record.
-        unsafe {
-            let record = self.start.cast::<u64>();
-            put_new(record, head_word(Kind::Held, 0, 0));
-            put_new(record.add(1), self.space.offset_of(header));
-            let behind = self.start.add(HEAD_SIZE as usize);
-            if self.at != behind {
-                self.at = behind;
-            }
-        }
-        compiler_fence(Ordering::SeqCst);
-        crash_point!("append: written, not counted");
-        self.state.put(pack::context(HEAD_SIZE, Phase::Active as u64));
-        crash_point!("append: counted");
-        crash_point!("lock: intent");
-        if !lock::try_lock(&header.word, self.lock_id) {
-            self.wait_for(header, Waiting::new())?;
-        }
-        crash_point!("lock: word taken");
-        if header.hint.load(Ordering::SeqCst) != 0 {
-            self.drain_alone(header)?;
-        }
-        lock::open_version(header);
-        crash_point!("lock: version odd");
-        Ok(())
-    }
-
-    #[cold]
-    fn drain_alone(&mut self, header: &ObjectHeader) -> Result<()> {
-        self.note_alone(header);
-        self.drain(header, 0)
-    }
-
-    /// From here on the context of a single change is like any other one.
-    #[cold]
-    pub(crate) fn note_alone(&mut self, header: &ObjectHeader) {
-        self.few[0] = NonNull::from(header);
-        self.held = 1 | self.held & BY_LOG;
-        self.saves |= self.has_recorded();
-    }
-
-    /// Something has changed, if not `changed` is false: those who wait for it are to be told.
-    pub(crate) fn has_changed(&mut self, changed: bool) {
-        self.saves |= changed;
-    }
-
-    /// Has the single change recorded anything beside its intent?
-    #[inline(always)]
-    fn has_recorded(&self) -> bool {
-        pack::cursor(self.state.peek()) != HEAD_SIZE
-    }
-
-    /// Records words as [`append_words`](Self::append_words) does, as the last records of their context.
-    #[inline(always)]
-    pub(crate) fn append_last_words<const N: usize>(&mut self, words: [&AtomicU64; N]) {
-        debug_assert!(self.has_room(N as u64 * (8 + HEAD_SIZE)), "log space is reserved before it is used");
-        if self.held != 0 {
-            self.saves = true;
-        }
-        let mut record = self.at.cast::<u64>();
-        for word in words {
-            // SAFETY: J: `at .. end` is the unused end of this context's own log and has room for all words.
-            unsafe {
-                record.write(word.peek());
-                put_new(record.add(1), head_word(Kind::Save, 0, 8));
-                put_new(record.add(2), self.space.offset_of(word));
-                record = record.add(3);
-            }
-        }
-        compiler_fence(Ordering::SeqCst);
-        crash_point!("append: words written, not counted");
-        self.state.put(pack::context((record as u64).wrapping_add(self.bias), Phase::Active as u64));
-        crash_point!("append: words counted");
-    }
-
-    /// The commit point of a single change, then version, word and wakes. `changed`: also if nothing was recorded. True:
-    /// records are left that `finish` must pop.
-    #[inline(always)]
-    pub(crate) fn commit_alone(&mut self, header: &ObjectHeader, changed: bool) -> Result<bool> {
-        if self.frees | self.extended {
-            self.note_alone(header);
-            return self.commit();
-        }
-        let cursor = pack::cursor(self.state.peek());
-        let changed = changed | (cursor != HEAD_SIZE);
-        self.state.put(pack::context(cursor, Phase::Committed as u64));
-        crash_point!("commit: committed, words held");
-        lock::close_version(header);
-        crash_point!("end: version even, word held");
-        // Who changed nothing leaves the waiters to who does.
-        if lock::release(&header.word, self.lock_id) & lock::CHANGE != 0 && changed {
-            wake_changes(header);
-        }
-        crash_point!("end: words free");
-        self.state.put(0);
-        Ok(false)
     }
 
     /// Back to the beginning of the log. Context 0 begins in the lane; the others in their first chunk, once they have
@@ -516,27 +389,6 @@ impl Context {
         self.append(Kind::Save, 0, offset, bytes, len);
     }
 
-    /// Records the present values of words that were live when the context began; there is room.
-    #[inline(always)]
-    pub(crate) fn append_words<const N: usize>(&mut self, words: [&AtomicU64; N]) {
-        debug_assert!(self.has_room(N as u64 * (8 + HEAD_SIZE)), "log space is reserved before it is used");
-        self.saves = true;
-        for word in words {
-            // SAFETY: J: `at .. end` is the unused end of this context's own log and has room for all words.
-            unsafe {
-                let record = self.at.cast::<u64>();
-                record.write(word.peek());
-                record.add(1).write(head_word(Kind::Save, 0, 8));
-                record.add(2).write(self.space.offset_of(word));
-                self.at = self.at.add(8 + HEAD_SIZE as usize);
-            }
-        }
-        compiler_fence(Ordering::SeqCst);
-        crash_point!("append: words written, not counted");
-        self.state.put(pack::context(self.cursor(), Phase::Active as u64));
-        crash_point!("append: words counted");
-    }
-
     /// Was this place saved lately by this context? Remembers it as saved.
     #[inline(always)]
     pub(crate) fn remember_saved(&mut self, offset: u64, len: u64) -> bool {
@@ -739,24 +591,10 @@ impl Context {
     }
 }
 
-/// Writes a word unless it is there.
-///
-/// # Safety
-/// The place is readable and writable, and nobody else's.
-#[inline(always)]
-unsafe fn put_new(place: *mut u64, word: u64) {
-    // SAFETY: the caller's.
-    unsafe {
-        if place.read() != word {
-            place.write(word);
-        }
-    }
-}
-
 /// # Safety
 /// `source` is readable and `target` writable for `len` bytes.
 #[inline(always)]
-unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
+pub(super) unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
     // Where the length is a constant, one of the usual ones becomes a few moves.
     // SAFETY: the caller's: readable and writable for `len` bytes.
     unsafe {
@@ -772,7 +610,7 @@ unsafe fn copy_words(source: *const u8, target: *mut u8, len: u64) {
 
 /// Wakes those who wait for a change of the object, if any do.
 #[cold]
-fn wake_changes(header: &ObjectHeader) {
+pub(super) fn wake_changes(header: &ObjectHeader) {
     if header.word.load(Ordering::Relaxed) & lock::CHANGE == 0 {
         return;
     }

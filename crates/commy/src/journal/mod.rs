@@ -9,6 +9,7 @@ mod inflight;
 mod inner;
 mod log;
 mod recover;
+mod single;
 
 pub use context::Context;
 pub(crate) use context::{Phase, is_idle};
@@ -16,6 +17,8 @@ pub(crate) use inflight::{link_of, link_offset, push_and_drop_record, unspill};
 pub(crate) use inner::Inner;
 pub(crate) use log::{CHUNK_HEAD, CHUNK_SIZE, Chunk, HEAD_SIZE, Kind, Log, Record};
 pub(crate) use recover::{SPAN_PAGE, acquire, help, object_at, settle_lane, stage_one};
+pub use single::Single;
+pub(crate) use single::{MOST_BYTES, Outcome, Rest, Wakes};
 
 /// Class of the blocks that logs spill into (8 KiB).
 pub(crate) const SPILL_CLASS: usize = 31;

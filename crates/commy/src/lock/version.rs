@@ -5,16 +5,15 @@ use crate::sys::atomic::{Ordering, compiler_fence, fence};
 use crate::crash::is_variant;
 use crate::region::layout::*;
 
-/// Makes the version odd; under the word.
+/// Makes the version odd; under the word. The odd version.
 #[inline(always)]
-pub(crate) fn open_version(header: &ObjectHeader) {
-    let version = header.version.load(Ordering::Relaxed);
-    if version & 1 == 0 && !is_variant!(VersionStaysEven) {
-        header.version.store(version.wrapping_add(1), Ordering::Relaxed);
-    }
+pub(crate) fn open_version(header: &ObjectHeader) -> u64 {
+    let odd = header.version.load(Ordering::Relaxed) | u64::from(!is_variant!(VersionStaysEven));
+    header.version.store(odd, Ordering::Relaxed);
     // Readers that see a later store see the odd version too.
     fence(Ordering::Release);
     compiler_fence(Ordering::SeqCst);
+    odd
 }
 
 /// Makes the version even and higher; under the word. Does nothing if it is even.

@@ -1,7 +1,7 @@
 //! Waiting for a word: spin, sleep, look at the owner's life, reserve. Policy of the slow path; nothing here is on an
 //! uncontended one.
 
-use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::deadlock;
@@ -43,7 +43,7 @@ const HINTS: u32 = if cfg!(loom) { 0 } else { 100 };
 pub(crate) struct Waiting {
     started: Option<Instant>,
     probed: Option<Instant>,
-    /// Whom we waited for when we lay down or last looked, and how many contexts its lane had begun by then.
+    /// Whom we waited for when we lay down or last looked, and how many changes its lane had begun by then.
     seen: Option<(u32, u64)>,
     /// For a read: counts as old from the beginning, and in the word.
     reader: bool,
@@ -170,9 +170,10 @@ impl Waiting {
     }
 }
 
-/// A lane, and how many contexts it has begun.
+/// A lane, and how many contexts and single changes it has begun.
 fn progress(words: &Lane, lane: u32) -> (u32, u64) {
-    (lane, words.stamp_counter.load(Ordering::Relaxed))
+    let begun = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    (lane, begun(&words.stamp_counter).wrapping_add(begun(&words.single_counter)))
 }
 
 /// Has nobody looked for `pause` whether the process of this slot lives? Says that somebody does now.

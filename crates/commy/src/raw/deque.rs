@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 use super::place::Place;
 use super::vector::Tail;
 use crate::crash::crash_point;
-use crate::journal::{Context, HEAD_SIZE};
+use crate::journal::{Context, HEAD_SIZE, Single};
 use crate::region::Space;
 use crate::region::layout::*;
 use crate::{Error, Plain, Result};
@@ -33,6 +33,15 @@ fn pack_run(first: u64, count: u64) -> u64 {
 /// What `low_water` is for a ring that no context has touched.
 pub(super) fn whole_run(raw: &RawHeader) -> u64 {
     pack_run(raw.aux0.peek(), raw.len.peek())
+}
+
+/// What a ring's header says.
+struct Ring {
+    data: u64,
+    head: u64,
+    len: u64,
+    /// Its capacity less one.
+    mask: u64,
 }
 
 /// A double-ended queue under a guard.
@@ -132,6 +141,51 @@ impl<'a> Deque<'a> {
         let (capacity, head, len) = (self.capacity(), self.raw.aux0.peek(), self.len());
         let possible = capacity.is_power_of_two() && capacity <= MAX_SLOTS && head < capacity && len <= capacity;
         if possible || (capacity | head | len) == 0 { Ok(()) } else { Err(self.misshapen()) }
+    }
+
+    /// The words of the header, read once; `None`: they do not belong together, or there is no body.
+    #[inline(always)]
+    fn ring(&self) -> Option<Ring> {
+        let ring = Ring { data: self.raw.data.peek(), head: self.raw.aux0.peek(), len: self.len(), mask: self.mask() };
+        let possible = ring.mask < MAX_SLOTS
+            && ring.mask & ring.mask.wrapping_add(1) == 0
+            && ring.head <= ring.mask
+            && ring.len <= ring.mask + 1
+            && ring.data.is_multiple_of(16)
+            && self.slot_size != 0;
+        possible.then_some(ring)
+    }
+
+    /// The slot of item `index` of a ring.
+    #[inline(always)]
+    fn slot_of(&self, ring: &Ring, index: u64) -> Option<Place> {
+        let number = ring.head.wrapping_add(index) & ring.mask;
+        let at = self.space.resolve_known(ring.data.wrapping_add(number * self.slot_size), self.slot_size)?;
+        Some(Place::fresh(at))
+    }
+
+    /// The place behind the last item or before the first, for a change by the short way. `None`: there is no room, or
+    /// something is wrong.
+    #[inline(always)]
+    pub(crate) fn vacant_place(&self, front: bool) -> Option<Place> {
+        let ring = self.ring()?;
+        if ring.len > ring.mask || self.is_beyond_limit(1) {
+            return None;
+        }
+        self.slot_of(&ring, if front { u64::MAX } else { ring.len })
+    }
+
+    /// The place of the first item or the last, if there is one; as [`vacant_place`](Self::vacant_place).
+    #[inline(always)]
+    pub(crate) fn end_place(&self, front: bool) -> Option<Place> {
+        let ring = self.ring()?;
+        self.slot_of(&ring, if front { 0 } else { ring.len.checked_sub(1)? })
+    }
+
+    /// Records what a change at the front changes, by the short way; at the back it is one store.
+    #[inline(always)]
+    pub(crate) fn record_front(&self, single: &mut Single) {
+        single.record_words([&self.raw.aux0, &self.raw.len]);
     }
 
     /// Puts the header into the log, once.

@@ -32,7 +32,8 @@ pub(crate) use hash::hash_bytes;
 pub use owned::Owned;
 pub use place::Place;
 pub(crate) use place::{
-    Image, OwnedPart, copy_bytes_out, place_in_vector, release_blocks, release_room, reserve_release,
+    Image, OwnedPart, copy_bytes_out, known_place_in_vector, place_in_vector, release_blocks, release_room,
+    reserve_release,
 };
 pub(crate) use shape::{ContainerKind, Shape};
 pub(crate) use table::{FoundSlot, InRow, Spot, Table, TableView};

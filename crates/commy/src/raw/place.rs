@@ -12,7 +12,7 @@ use super::owned::Owned;
 use super::slot::{Slot, SlotMut};
 use super::table::{FoundSlot, TableView, owned_block};
 use super::vector::Vector;
-use crate::journal::{Context, HEAD_SIZE};
+use crate::journal::{Context, HEAD_SIZE, Single};
 use crate::region::layout::*;
 use crate::region::{Space, copy_out, load_u64};
 use crate::sys::atomic::AtomicU64;
@@ -94,12 +94,6 @@ impl Place {
         Place { at }
     }
 
-    /// Where it is in the region.
-    #[inline(always)]
-    pub(crate) fn offset(self, space: &Space) -> u64 {
-        space.offset_of_address(self.at)
-    }
-
     /// Its first byte.
     pub(super) fn address(self) -> *const u8 {
         self.at
@@ -151,6 +145,13 @@ impl Place {
         unsafe { AtomicU64::from_ptr(self.at.cast()) }.store(word, crate::sys::atomic::Ordering::Relaxed);
     }
 
+    /// Records the slot of an `R`, for a change by the short way.
+    #[inline(always)]
+    pub(crate) fn record<R: Copy>(self, single: &mut Single) {
+        // SAFETY: PL, W1: the slot has the size of its `R`.
+        unsafe { single.record_bytes(self.at, size_of::<R>()) };
+    }
+
     /// A plain value that may be changed in place; its old bytes are logged.
     #[inline(always)]
     pub(crate) fn lend_mut<'a, T: Plain>(self) -> &'a mut T {
@@ -195,6 +196,17 @@ impl Place {
         debug_assert!(self.at.cast::<RawHeader>().is_aligned());
         // SAFETY: PL, W1; atomics only; the slots of nested containers are 8-aligned.
         unsafe { &*self.at.cast::<RawHeader>() }
+    }
+
+    /// Asks memory for the first block that the value here owns, if it is one of `fields`, which own blocks: it will be
+    /// looked at soon. The slot may be changing.
+    #[inline(always)]
+    pub(crate) fn prefetch_owned(self, space: &Space, fields: &[Owned]) {
+        if let Some(Owned::Text { at }) = fields.first() {
+            // SAFETY: PL.
+            let block = unsafe { load_u64(self.at.add(*at as usize)) };
+            space.prefetch(block);
+        }
     }
 
     /// What the value here owns, as it is now: to be let go once another one stands here, or none.
@@ -307,6 +319,23 @@ pub(crate) fn place_in_vector(space: &Space, raw: &RawHeader, slot_size: u64, in
     Ok(Some(Place { at: space.resolve(raw.data.peek().wrapping_add(at), slot_size)? }))
 }
 
+/// As [`place_in_vector`], inside what this process knows to be committed. `None`: ask that one. (A length that is
+/// impossible makes it a place of something else, which the value's own check is for.)
+#[inline(always)]
+pub(crate) fn known_place_in_vector(
+    space: &Space,
+    raw: &RawHeader,
+    slot_size: u64,
+    index: u64,
+) -> Option<Option<Place>> {
+    if index >= raw.len.peek() {
+        return Some(None);
+    }
+    let at = raw.data.peek().wrapping_add(index.wrapping_mul(slot_size));
+    (slot_size != 0).then_some(())?;
+    Some(Some(Place { at: space.resolve_known(at, slot_size)? }))
+}
+
 /// Copies `len` bytes of a vector's body out; they may be changing (the caller has validated the length).
 pub(crate) fn copy_bytes_out(space: &Space, data: u64, len: u64) -> Result<Vec<u8>> {
     if len == 0 {
@@ -366,9 +395,15 @@ impl<'a> Vector<'a> {
         Ok(Place::fresh(self.prepare_push(context)?))
     }
 
-    /// As [`next_place`](Self::next_place) in a context of which the push is all; `None`: the vector must grow first.
+    /// The number of slots and the place behind them, if there is room and nothing is wrong: it is not live, so a change by
+    /// the short way may write it.
     #[inline(always)]
-    pub(crate) fn next_lone_place(&self, context: &mut Context) -> Result<Option<Place>> {
-        Ok(self.prepare_lone_push(context)?.map(Place::fresh))
+    pub(crate) fn vacant_place(&self) -> Option<(u64, Place)> {
+        let (len, data, size) = (self.len(), self.raw.data.peek(), self.slot_size);
+        if len >= self.raw.capacity.peek() || !data.is_multiple_of(16) || size == 0 {
+            return None;
+        }
+        let at = self.space.resolve_known(data.wrapping_add(len.checked_mul(size)?), size)?;
+        Some((len, Place::fresh(at)))
     }
 }

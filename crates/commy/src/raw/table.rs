@@ -21,9 +21,9 @@ use super::hash::hash_bytes;
 use super::shape::Shape;
 use crate::crash::crash_point;
 use crate::heap::MAX_ITEMS;
-use crate::journal::{Context, HEAD_SIZE};
+use crate::journal::{Context, HEAD_SIZE, Single};
 use crate::region::layout::*;
-use crate::region::{Space, load_16, load_u64};
+use crate::region::{Space, load_16, load_u64, prefetch};
 use crate::{Error, Result, sys};
 
 /// Slots of a group.
@@ -156,28 +156,16 @@ impl TableView {
     /// bytes.
     #[inline(always)]
     fn prefetch_slots(&self, row: u64) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let first = self.slots.wrapping_add((row * self.slot_size) as usize);
-            for line in 0..if option_env!("LINES").is_some() { 1 } else { (self.slot_size / 8).clamp(1, 4) } {
-                // SAFETY: SSE belongs to every x86-64; any address may be asked for, none is touched.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line as usize * 64).cast()) };
-            }
+        let first = self.slots.wrapping_add((row * self.slot_size) as usize);
+        for line in 0..(self.slot_size / 8).clamp(1, 4) {
+            prefetch(first.wrapping_add(line as usize * 64));
         }
-        #[cfg(any(not(target_arch = "x86_64"), miri))]
-        let _ = row;
     }
 
     /// Asks memory for what a key's look-up will touch.
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: u64) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: as above.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.data.wrapping_add((hash & self.mask) as usize).cast()) };
-        }
+        prefetch(self.data.wrapping_add((hash & self.mask) as usize));
         self.prefetch_slots(hash & self.mask);
     }
 
@@ -381,17 +369,17 @@ impl<'a> Table<'a> {
         Ok(found)
     }
 
-    /// Logs what `publish` and `erase` change, where that is all that the context does: the slot itself is not live before
-    /// the one and not used again after the other. `last`: nothing more will be recorded.
+    /// Records what `publish` and `erase` change, by the short way: the slot itself is not live before the one and not used
+    /// again after the other. False: the table is damaged.
     #[inline(always)]
-    pub(crate) fn open_alone(&self, context: &mut Context, found: &FoundSlot, last: bool) -> Result<()> {
+    pub(crate) fn record(&self, single: &mut Single, found: &FoundSlot) -> bool {
         if self.len() > MAX_ITEMS {
-            return Err(Error::corrupt(self.raw.data.peek(), "a table's length is impossible"));
+            return false;
         }
         // SAFETY: R1: rows of control bytes are 16-aligned, and under the object's word nobody else writes them.
         let control = unsafe { AtomicU64::from_ptr(found.control.map_addr(|at| at & !7).cast()) };
-        let words = [control, &self.raw.len, &self.raw.aux0];
-        if last { context.save_last_words(words) } else { context.save_words(words) }
+        single.record_words([control, &self.raw.len, &self.raw.aux0]);
+        true
     }
 
     /// Makes a written slot live. Cannot fail.

@@ -206,19 +206,6 @@ impl<'a> Vector<'a> {
         self.slots(len, 1)
     }
 
-    /// As [`prepare_push`](Self::prepare_push) where the push is all that its context does: nothing behind the last slot
-    /// was live when it began, and of the header only the length changes. `None`: the vector must grow first.
-    #[inline(always)]
-    pub(crate) fn prepare_lone_push(&self, context: &mut Context) -> Result<Option<*mut u8>> {
-        let len = self.len();
-        if len >= self.raw.capacity.peek() {
-            return Ok(None);
-        }
-        let slot = self.slots(len, 1)?;
-        context.save_words([&self.raw.len])?;
-        Ok(Some(slot))
-    }
-
     #[cold]
     fn grow_for_push(&self, context: &mut Context) -> Result<()> {
         self.reserve(context, 1)
@@ -240,6 +227,15 @@ impl<'a> Vector<'a> {
         crash_point!("vector: slot written, not live");
         self.raw.len.put(self.len() + count);
         crash_point!("vector: slot live");
+    }
+
+    /// Makes the first `len` slots the live ones by one store, as a change by the short way: those that become live have
+    /// been written, those that do not live on owned nothing.
+    #[inline(always)]
+    pub(crate) fn set_live(&self, len: u64) {
+        crash_point!("vector: length about to change");
+        self.raw.len.put(len);
+        crash_point!("vector: length changed");
     }
 
     /// Shortens to `len`; what the slots beyond owned must have been released. The header is saved.

@@ -149,7 +149,9 @@ pub(crate) struct Lane {
     /// 48-bit counter; never goes back.
     pub(crate) stamp_counter: AtomicU64,
     pub(crate) thread_id: AtomicU64,
-    reserved: [AtomicU64; 2],
+    /// Counts changes that take no stamp; a hint.
+    pub(crate) single_counter: AtomicU64,
+    reserved: AtomicU64,
     pub(crate) heap: HeapWords,
     reserved2: [AtomicU64; 4],
     /// Free blocks of each class: {count:20 | head/16:44}

@@ -7,8 +7,8 @@ use crate::sys::atomic::{AtomicU64, Ordering};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::Geometry;
 use super::layout::*;
+use super::{Geometry, prefetch};
 use crate::crash::crash_point;
 #[cfg(loom)]
 use crate::sys;
@@ -164,6 +164,12 @@ impl Space {
         self.paged.store(self.geometry.heap_at, Ordering::Relaxed);
     }
 
+    /// Asks memory for the line at `offset`, which may be anything.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, offset: u64) {
+        prefetch(self.base.wrapping_add(offset as usize));
+    }
+
     /// The address of `len` bytes at `offset` inside the heap.
     ///
     /// # Errors
@@ -179,11 +185,10 @@ impl Space {
     /// As [`resolve`](Self::resolve), but knows only what this process has seen committed so far.
     #[inline(always)]
     pub(crate) fn resolve_known(&self, offset: u64, len: u64) -> Option<*mut u8> {
-        // Of an offset before the heap this is more than any reach.
-        let within = offset.wrapping_sub(self.geometry.heap_at);
-        let room = self.reach.load(Ordering::Relaxed).checked_sub(within)?;
+        // Of an offset before the heap this is more than any reach, or the end has no number.
+        let end = offset.wrapping_sub(self.geometry.heap_at).checked_add(len)?;
         // SAFETY: R1, the range is checked first.
-        (len <= room).then(|| unsafe { self.base.add(offset as usize) })
+        (end <= self.reach.load(Ordering::Relaxed)).then(|| unsafe { self.base.add(offset as usize) })
     }
 
     #[cold]

@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::containers::Container;
-use crate::containers::rows::vec::{prove_in, push_in, set_in, slot_size, vector_descriptor};
+use crate::containers::rows::vec::{prove_in, push_in, set_in, set_shortly, slot_size, vector_descriptor};
 use crate::containers::values::reader::Reader;
-use crate::containers::values::value::{Opened, Store, Value, take_locked, take_torn};
+use crate::containers::values::value::{Opened, Store, Value, is_short, take_locked, take_torn};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
 use crate::journal::Context;
 use crate::raw::{ContainerKind, Descriptor, Place, Vector, place_in_vector};
@@ -116,10 +116,13 @@ impl<T: Value + Store<T> + Default> SharedBox<T> {
     /// # Crash
     /// The old value or the new one.
     pub fn set(&self, value: impl Store<T>) -> Result<()> {
-        self.object.change(|context, raw| match set_in(context, raw, 0, &value)? {
-            true => Ok(()),
-            false => Err(empty()),
-        })
+        let set = self.object.change_with(
+            const { is_short::<T>() },
+            value,
+            |single, space, raw, value| set_shortly::<T>(single, space, raw, 0, value),
+            |context, raw, value| set_in(context, raw, 0, &value),
+        );
+        if set? { Ok(()) } else { Err(empty()) }
     }
 
     /// Changes the value by a function of it, as one atomic step. The function runs under the lock: it must be short

@@ -7,10 +7,16 @@ use super::vec_guard::{VecReadGuard, VecWriteGuard};
 use crate::containers::Container;
 use crate::containers::values::nested::no_value;
 use crate::containers::values::reader::Reader;
-use crate::containers::values::value::{Store, Value, store_over, store_whole, take_locked, take_torn};
+use crate::containers::values::value::{
+    Store, Value, is_short, store_over, store_over_shortly, store_whole, take_locked, take_torn,
+};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
-use crate::journal::Context;
-use crate::raw::{ContainerKind, Descriptor, Owned, Place, Shape, Vector, detach, place_in_vector, release_blocks};
+use crate::journal::{Context, Outcome, Single};
+use crate::raw::{
+    ContainerKind, Descriptor, Owned, Place, Shape, Vector, detach, known_place_in_vector, place_in_vector,
+    release_blocks,
+};
+use crate::region::Space;
 use crate::region::layout::RawHeader;
 use crate::{Error, Result};
 
@@ -64,14 +70,49 @@ pub(in crate::containers) fn push_in<T: Value>(
     Ok(())
 }
 
-/// As `push_in`, as all that its context does.
+/// As `push_in` for a value that owns nothing, by the short way: what makes the value live is one store.
 #[inline(always)]
-fn push_alone<T: Value>(context: &mut Context, raw: &RawHeader, value: &impl Store<T>) -> Result<()> {
-    let vector = Vector::new(context.space, raw, slot_size::<T>());
-    let Some(place) = vector.next_lone_place(context)? else { return push_in(context, raw, value) };
-    value.store(context, &place.target())?;
-    vector.publish_push(1);
-    Ok(())
+fn push_shortly<T: Value>(
+    single: &mut Single,
+    space: &Space,
+    raw: &RawHeader,
+    value: &mut impl Store<T>,
+) -> Outcome<()> {
+    let vector = Vector::new(space, raw, slot_size::<T>());
+    let Some((len, place)) = vector.vacant_place() else { return Outcome::Longer };
+    if value.store(single.context(), &place.target()).is_err() {
+        return Outcome::Longer;
+    }
+    vector.set_live(len + 1);
+    Outcome::Changed(())
+}
+
+/// As `pop_in` for a value that owns nothing, by the short way.
+#[inline(always)]
+fn pop_shortly<T: Value>(_: &mut Single, space: &Space, raw: &RawHeader, _: &mut ()) -> Outcome<Option<T>> {
+    let vector = Vector::new(space, raw, slot_size::<T>());
+    let Some(last) = vector.len().checked_sub(1) else { return Outcome::Same(None) };
+    let Ok(place) = Place::in_vector(&vector, last) else { return Outcome::Longer };
+    let Ok(value) = take_locked(space, place) else { return Outcome::Longer };
+    vector.set_live(last);
+    Outcome::Changed(Some(value))
+}
+
+/// As `set_in` by the short way.
+#[inline(always)]
+pub(in crate::containers) fn set_shortly<T: Value>(
+    single: &mut Single,
+    space: &Space,
+    raw: &RawHeader,
+    index: u64,
+    value: &impl Store<T>,
+) -> Outcome<bool> {
+    let vector = Vector::new(space, raw, slot_size::<T>());
+    if index >= vector.len() {
+        return Outcome::Same(false);
+    }
+    let Ok(place) = Place::in_vector(&vector, index) else { return Outcome::Longer };
+    if store_over_shortly::<T>(single, value, place, true) { Outcome::Changed(true) } else { Outcome::Longer }
 }
 
 /// Takes the last value.
@@ -259,7 +300,8 @@ impl<T: Value> SharedVec<T> {
     /// The value is there, or the vector is as before.
     #[inline]
     pub fn push(&self, value: impl Store<T>) -> Result<()> {
-        self.object.change(|context, raw| push_alone::<T>(context, raw, &value))
+        let short = const { T::OWNED.is_empty() };
+        self.object.change_with(short, value, push_shortly::<T>, |context, raw, value| push_in(context, raw, &value))
     }
 
     /// Takes the last value, if there is one.
@@ -269,8 +311,10 @@ impl<T: Value> SharedVec<T> {
     ///
     /// # Crash
     /// As [`push`](Self::push).
+    #[inline]
     pub fn pop(&self) -> Result<Option<T>> {
-        self.object.change(|context, raw| pop_in(context, raw))
+        let short = const { T::OWNED.is_empty() };
+        self.object.change_with(short, (), pop_shortly, |context, raw, ()| pop_in(context, raw))
     }
 
     /// A copy of the value at `index`, `None` beyond the end. Takes no lock and writes nothing.
@@ -281,7 +325,7 @@ impl<T: Value> SharedVec<T> {
     pub fn get(&self, index: usize) -> Result<Option<T>> {
         let space = self.object.space();
         let found = self.object.glance(|attempt, raw| {
-            match place_in_vector(space, raw, slot_size::<T>(), index as u64).ok()? {
+            match known_place_in_vector(space, raw, slot_size::<T>(), index as u64)? {
                 Some(place) => Some(Some(take_torn::<T>(attempt, space, place)?.ok()?)),
                 None => Some(None),
             }
@@ -310,7 +354,12 @@ impl<T: Value> SharedVec<T> {
     /// # Crash
     /// The old value or the new one.
     pub fn set(&self, index: usize, value: impl Store<T>) -> Result<bool> {
-        self.object.change(|context, raw| set_in(context, raw, index as u64, &value))
+        self.object.change_with(
+            const { is_short::<T>() },
+            value,
+            |single, space, raw, value| set_shortly::<T>(single, space, raw, index as u64, value),
+            |context, raw, value| set_in(context, raw, index as u64, &value),
+        )
     }
 
     /// Number of values. Takes no lock.

@@ -10,7 +10,7 @@ use crate::containers::values::nested::no_value;
 use crate::containers::values::reader::Reader;
 use crate::containers::values::value::{Store, Value, store_over, store_whole, take_locked, take_torn};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
-use crate::journal::Context;
+use crate::journal::{Context, Outcome, Single};
 use crate::raw::{ContainerKind, Deque, Descriptor, Image, Owned, OwnedPart, detach, place_in_deque, release_blocks};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -109,6 +109,71 @@ pub(in crate::containers) fn pop_in<T: Value>(context: &mut Context, raw: &RawHe
         Side::Back => queue.shorten(last),
     }
     Ok(Some(value))
+}
+
+/// Adds one value at an end, as a handle's whole change.
+#[inline(always)]
+pub(in crate::containers) fn push_to<T: Value>(object: &Object, side: Side, value: &impl Store<T>) -> Result<()> {
+    object.change_with(
+        const { T::OWNED.is_empty() },
+        value,
+        |single, space, raw, value| push_shortly::<T>(single, space, raw, side, *value),
+        |context, raw, value| push_in::<T>(context, raw, side, value),
+    )
+}
+
+/// As `push_in` of a value that owns nothing, by the short way.
+#[inline(always)]
+fn push_shortly<T: Value>(
+    single: &mut Single,
+    space: &Space,
+    raw: &RawHeader,
+    side: Side,
+    value: &impl Store<T>,
+) -> Outcome<()> {
+    let queue = queue::<T>(space, raw);
+    let Some(place) = queue.vacant_place(side == Side::Front) else { return Outcome::Longer };
+    if value.store(single.context(), &place.target()).is_err() {
+        return Outcome::Longer;
+    }
+    match side {
+        Side::Back => queue.publish_back(),
+        Side::Front => {
+            queue.record_front(single);
+            queue.publish_front();
+        }
+    }
+    Outcome::Changed(())
+}
+
+/// Takes the value at an end, as a handle's whole change.
+#[inline(always)]
+pub(in crate::containers) fn pop_from<T: Value>(object: &Object, side: Side) -> Result<Option<T>> {
+    object.change_with(
+        const { T::OWNED.is_empty() },
+        (),
+        |single, space, raw, ()| pop_shortly::<T>(single, space, raw, side),
+        |context, raw, ()| pop_in::<T>(context, raw, side),
+    )
+}
+
+/// As `pop_in` of a value that owns nothing, by the short way.
+#[inline(always)]
+fn pop_shortly<T: Value>(single: &mut Single, space: &Space, raw: &RawHeader, side: Side) -> Outcome<Option<T>> {
+    let queue = queue::<T>(space, raw);
+    if queue.len() == 0 {
+        return Outcome::Same(None);
+    }
+    let Some(place) = queue.end_place(side == Side::Front) else { return Outcome::Longer };
+    let Ok(value) = take_locked(space, place) else { return Outcome::Longer };
+    match side {
+        Side::Front => {
+            queue.record_front(single);
+            queue.drop_front(1);
+        }
+        Side::Back => queue.shorten(queue.len() - 1),
+    }
+    Outcome::Changed(Some(value))
 }
 
 /// The blocks that items `from .. from + count` own.
@@ -371,7 +436,7 @@ impl<T: Value> SharedVecDeque<T> {
     /// The value is there, or the queue is as before.
     #[inline]
     pub fn push_back(&self, value: impl Store<T>) -> Result<()> {
-        self.object.change(|context, raw| push_in::<T>(context, raw, Side::Back, &value))
+        push_to(&self.object, Side::Back, &value)
     }
 
     /// Adds a value at the front.
@@ -383,7 +448,7 @@ impl<T: Value> SharedVecDeque<T> {
     /// As [`push_back`](Self::push_back).
     #[inline]
     pub fn push_front(&self, value: impl Store<T>) -> Result<()> {
-        self.object.change(|context, raw| push_in::<T>(context, raw, Side::Front, &value))
+        push_to(&self.object, Side::Front, &value)
     }
 
     /// As [`push_back`](Self::push_back); at the limit it answers `Ok(false)`.
@@ -411,7 +476,7 @@ impl<T: Value> SharedVecDeque<T> {
     /// The value is taken, or the queue is as before: a process that dies inside has not taken it.
     #[inline]
     pub fn pop_front(&self) -> Result<Option<T>> {
-        self.object.change(|context, raw| pop_in(context, raw, Side::Front))
+        pop_from(&self.object, Side::Front)
     }
 
     /// Takes the last value, if there is one.
@@ -423,7 +488,7 @@ impl<T: Value> SharedVecDeque<T> {
     /// As [`pop_front`](Self::pop_front).
     #[inline]
     pub fn pop_back(&self) -> Result<Option<T>> {
-        self.object.change(|context, raw| pop_in(context, raw, Side::Back))
+        pop_from(&self.object, Side::Back)
     }
 
     /// Takes up to `most` of the first values as one change; fewer if there are fewer, none if there is none.

@@ -10,13 +10,14 @@ use crate::containers::Container;
 use crate::containers::values::key::{Key, Lookup, StoreKey};
 use crate::containers::values::nested::no_value;
 use crate::containers::values::reader::Reader;
-use crate::containers::values::value::{Store, Value, store_over, take_locked, take_torn};
-use crate::crash::crash_point;
+use crate::containers::values::value::{
+    Store, Value, invalid, is_short, store_over, store_over_shortly, take_locked, take_torn,
+};
 use crate::engine::{Object, ReadLock, Region, WriteLock};
-use crate::journal::Context;
+use crate::journal::{Context, Outcome, Single};
 use crate::lock::is_stable;
 use crate::raw::{
-    ContainerKind, Descriptor, FoundSlot, Image, InRow, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach,
+    ContainerKind, Descriptor, FoundSlot, InRow, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach,
     hash_bytes, release_blocks,
 };
 use crate::region::Space;
@@ -61,13 +62,10 @@ pub(in crate::containers) struct Layout<K, V>(PhantomData<(K, V)>);
 impl<K: Value, V: Value> Layout<K, V> {
     pub(in crate::containers) const SLOT: u64 = size_of::<EntryRepr<K, V>>() as u64;
     pub(in crate::containers) const VALUE_AT: usize = offset_of!(EntryRepr<K, V>, value);
-    /// Do entries own nothing, so that storing one cannot fail and asks for no block?
-    const OWNS_NOTHING: bool = K::OWNED.is_empty() && V::OWNED.is_empty();
-    /// Is the value a word that one store writes?
-    const WORD_VALUE: bool = V::OWNED.is_empty()
-        && size_of::<V::Repr>() == 8
-        && Self::VALUE_AT.is_multiple_of(8)
-        && Self::SLOT.is_multiple_of(8);
+    /// Can all changes of one entry go the short way?
+    const SHORT: bool = K::OWNED.is_empty() && is_short::<V>();
+    /// Do values stand in places for words?
+    const WORDS: bool = Self::VALUE_AT.is_multiple_of(8) && Self::SLOT.is_multiple_of(8);
 
     pub(in crate::containers) const OWNED: &'static [Owned] =
         &[Owned::Part { at: 0, fields: K::OWNED }, Owned::Part { at: Self::VALUE_AT as u32, fields: V::OWNED }];
@@ -110,6 +108,15 @@ pub(in crate::containers) fn prove_in<K: Key, V: Value>(raw: &RawHeader, reader:
     Ok(())
 }
 
+/// Is the key in this slot? A value that lies elsewhere is asked for before keys are compared, so that it is not waited
+/// for only after them.
+#[inline(always)]
+pub(super) fn is_in<K: Key, V: Value>(space: &Space, slot: *const u8, key: &[u8]) -> bool {
+    let place = Place::fresh(slot.cast_mut());
+    place.part(Layout::<K, V>::VALUE_AT).prefetch_owned(space, V::OWNED);
+    K::is_at(space, place, key)
+}
+
 /// The slot of a key, in a table whose words may be changing.
 #[inline(always)]
 pub(in crate::containers) fn find_in<K: Key, V: Value>(
@@ -119,7 +126,7 @@ pub(in crate::containers) fn find_in<K: Key, V: Value>(
 ) -> Result<Option<(TableView, FoundSlot)>> {
     let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else { return Ok(None) };
     let hash = hash_bytes(raw.seed(), key);
-    let found = view.find(hash, |slot| K::is_at(space, Place::fresh(slot.cast_mut()), key));
+    let found = view.find(hash, |slot| is_in::<K, V>(space, slot, key));
     Ok(found.map(|found| (view, found)))
 }
 
@@ -186,75 +193,126 @@ pub(in crate::containers) fn insert_in<K: Key, V: Value>(
     })
 }
 
-/// As `insert_in`, as all that its context does; whether a store has changed something without a record, too.
+/// As `insert_in` of what owns nothing, by the short way.
 #[inline(always)]
-fn insert_alone<K: Key, V: Value>(
-    context: &mut Context,
+pub(super) fn insert_shortly<K: Key, V: Value>(
+    single: &mut Single,
+    space: &Space,
     raw: &RawHeader,
     key: &impl StoreKey<K>,
     value: &impl Store<V>,
-) -> Result<(Option<V>, bool)> {
-    let space = context.space;
-    let added = |()| (None, false);
+) -> Outcome<Option<V>> {
     key.with_bytes(|bytes| {
-        let Some(view) = TableView::read(space, raw, Layout::<K, V>::SLOT)? else {
-            return add_in::<K, V>(context, raw, bytes, key, value).map(|_| added(()));
-        };
+        let Ok(Some(view)) = TableView::read(space, raw, Layout::<K, V>::SLOT) else { return Outcome::Longer };
         let hash = hash_bytes(raw.seed(), bytes);
         let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), bytes);
         match view.find_or_vacant(hash, same) {
-            Spot::Found(found) => {
-                let old = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
-                set_value_alone::<K, V>(context, &found, value)?;
-                Ok((Some(old), true))
-            }
+            Spot::Found(found) => overwrite_shortly::<K, V>(single, space, &found, value),
             Spot::Vacant(found) if raw.can_add() => {
-                let table = Table::new(space, raw, Layout::<K, V>::SLOT);
-                table.open_alone(context, &found, Layout::<K, V>::OWNS_NOTHING)?;
+                // What owns nothing asks for nothing, so storing it does not fail.
                 let place = Place::of(&found);
-                // What has been stored when one of these fails is undone with the whole operation.
-                key.store(context, &place.target())?;
-                value.store(context, &place.part(Layout::<K, V>::VALUE_AT).target())?;
+                let stored = key.store(single.context(), &place.target()).is_ok()
+                    && value.store(single.context(), &place.part(Layout::<K, V>::VALUE_AT).target()).is_ok();
+                let table = Table::new(space, raw, Layout::<K, V>::SLOT);
+                if !stored || !table.record(single, &found) {
+                    return Outcome::Longer;
+                }
                 table.publish(hash, found);
-                Ok(added(()))
+                Outcome::Changed(None)
             }
-            _ => add_in::<K, V>(context, raw, bytes, key, value).map(|_| added(())),
+            _ => Outcome::Longer,
         }
     })
 }
-
-/// Overwrites the value of a slot, as all that its context does.
+/// Overwrites the value of a slot by the short way; the old one.
 #[inline(always)]
-fn set_value_alone<K: Key, V: Value>(context: &mut Context, found: &FoundSlot, value: &impl Store<V>) -> Result<()> {
+fn overwrite_shortly<K: Key, V: Value>(
+    single: &mut Single,
+    space: &Space,
+    found: &FoundSlot,
+    value: &impl Store<V>,
+) -> Outcome<Option<V>> {
     let place = Place::of(found).part(Layout::<K, V>::VALUE_AT);
-    if const { Layout::<K, V>::WORD_VALUE } {
-        let mut image = Image::<V::Repr>::zeroed();
-        value.store(context, &image.target())?;
-        crash_point!("table: a word not yet overwritten");
-        // The old value or the new one: nothing is to be undone.
-        place.fill_word(&image);
-        crash_point!("table: a word overwritten");
-        return Ok(());
+    let Ok(old) = take_locked(space, place) else { return Outcome::Longer };
+    if size_of::<V::Repr>() == 0 {
+        return Outcome::Same(Some(old));
     }
-    let blocks = place.owned_blocks(V::OWNED)?;
-    context.save(place.offset(context.space), size_of::<V::Repr>() as u64)?;
-    value.store(context, &place.target())?;
-    release_blocks(context, &blocks)
+    match store_over_shortly::<V>(single, value, place, Layout::<K, V>::WORDS) {
+        true => Outcome::Changed(Some(old)),
+        false => Outcome::Longer,
+    }
 }
 
-/// As `remove_in`, as all that its context does.
+/// As `remove_in` of what owns nothing, by the short way.
 #[inline(always)]
-fn remove_alone<K: Key, V: Value>(context: &mut Context, raw: &RawHeader, key: &[u8]) -> Result<Option<V>> {
+pub(super) fn remove_shortly<K: Key, V: Value>(
+    single: &mut Single,
+    space: &Space,
+    raw: &RawHeader,
+    key: &[u8],
+) -> Outcome<Option<V>> {
+    let found = match find_in::<K, V>(space, raw, key) {
+        Ok(Some((_, found))) => found,
+        Ok(None) => return Outcome::Same(None),
+        Err(_) => return Outcome::Longer,
+    };
+    let value = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT));
+    let table = Table::new(space, raw, Layout::<K, V>::SLOT);
+    match value {
+        Ok(value) if table.record(single, &found) => {
+            table.erase(found);
+            Outcome::Changed(Some(value))
+        }
+        _ => Outcome::Longer,
+    }
+}
+
+/// As `update_in` by the short way; takes the function if it asks it.
+#[inline(always)]
+fn update_shortly<K: Key, V: Value + Store<V>, R>(
+    single: &mut Single,
+    space: &Space,
+    raw: &RawHeader,
+    key: &[u8],
+    change: &mut Option<impl FnOnce(&mut V) -> R>,
+) -> Outcome<Option<R>> {
+    let found = match find_in::<K, V>(space, raw, key) {
+        Ok(Some((_, found))) => found,
+        Ok(None) => return Outcome::Same(None),
+        Err(_) => return Outcome::Longer,
+    };
+    let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
+    let Ok(mut value) = take_locked(space, place) else { return Outcome::Longer };
+    let change = change.take().expect("the function is asked once");
+    let result = change(&mut value);
+    // The function may have forked.
+    if single.context().doomed {
+        return Outcome::Failed(Error::RolledBack);
+    }
+    match store_over_shortly::<V>(single, &value, place, Layout::<K, V>::WORDS) {
+        true => Outcome::Changed(Some(result)),
+        false => Outcome::Failed(invalid()),
+    }
+}
+
+/// Changes the value of a key by a function of it.
+fn update_in<K: Key, V: Value + Store<V>, R>(
+    context: &mut Context,
+    raw: &RawHeader,
+    key: &[u8],
+    change: Option<impl FnOnce(&mut V) -> R>,
+) -> Result<Option<R>> {
     let space = context.space;
     let Some((_, found)) = find_in::<K, V>(space, raw, key)? else { return Ok(None) };
-    let place = Place::of(&found);
-    let value = take_locked(space, place.part(Layout::<K, V>::VALUE_AT))?;
-    let table = Table::new(space, raw, Layout::<K, V>::SLOT);
-    table.open_alone(context, &found, Layout::<K, V>::OWNS_NOTHING)?;
-    release_blocks(context, &place.owned_blocks(K::OWNED)?)?;
-    release_blocks(context, &place.part(Layout::<K, V>::VALUE_AT).owned_blocks(V::OWNED)?)?;
-    table.erase(found);
-    Ok(Some(value))
+    let mut value = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
+    let change = change.expect("the function is asked once");
+    let result = change(&mut value);
+    // The function may have forked.
+    if context.doomed {
+        return Err(Error::RolledBack);
+    }
+    set_value_in::<K, V>(context, raw, &found, &value)?;
+    Ok(Some(result))
 }
 
 /// Takes a key out.
@@ -340,7 +398,12 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     #[inline]
     pub fn insert(&self, key: impl StoreKey<K>, value: impl Store<V>) -> Result<Option<V>> {
         StoreKey::with_bytes(&key, |bytes| self.expect(bytes));
-        self.object.change_alone(|context, raw| insert_alone::<K, V>(context, raw, &key, &value))
+        self.object.change_with(
+            const { Layout::<K, V>::SHORT },
+            (key, value),
+            |single, space, raw, (key, value)| insert_shortly::<K, V>(single, space, raw, key, value),
+            |context, raw, (key, value)| insert_in::<K, V>(context, raw, &key, &value),
+        )
     }
 
     /// Asks memory for what a change of `key` will touch, before the lock is taken.
@@ -377,7 +440,7 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
         let (attempt, view, seed) =
             self.cache.get(Layout::<K, V>::SLOT, || self.object.attempt(), |attempt| attempt.version())?;
         let hash = hash_bytes(seed, key);
-        let same = |slot: *const u8| K::is_at(space, Place::fresh(slot.cast_mut()), key);
+        let same = |slot: *const u8| is_in::<K, V>(space, slot, key);
         let found = match FIRST {
             true => view.find_in_first(hash, same),
             false => view.find(hash, same).map_or(InRow::Ends, InRow::Found),
@@ -446,7 +509,12 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     pub fn remove<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
         key.with_bytes(|bytes| {
             self.expect(bytes);
-            self.object.change(|context, raw| remove_alone::<K, V>(context, raw, bytes))
+            self.object.change_with(
+                const { Layout::<K, V>::SHORT },
+                bytes,
+                |single, space, raw, bytes| remove_shortly::<K, V>(single, space, raw, bytes),
+                |context, raw, bytes| remove_in::<K, V>(context, raw, bytes),
+            )
         })
     }
 
@@ -579,18 +647,13 @@ impl<K: Key, V: Value + Store<V>> SharedHashMap<K, V> {
     pub fn update<Q: Lookup<K> + ?Sized, R>(&self, key: &Q, change: impl FnOnce(&mut V) -> R) -> Result<Option<R>> {
         key.with_bytes(|bytes| {
             self.expect(bytes);
-            self.object.change_alone(|context, raw| {
-                let space = context.space;
-                let Some((_, found)) = find_in::<K, V>(space, raw, bytes)? else { return Ok((None, false)) };
-                let mut value: V = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
-                let result = change(&mut value);
-                // The function may have forked.
-                if context.doomed {
-                    return Err(Error::RolledBack);
-                }
-                set_value_alone::<K, V>(context, &found, &value)?;
-                Ok((Some(result), true))
-            })
+            // Asked once at most, here or there.
+            self.object.change_with(
+                const { is_short::<V>() },
+                Some(change),
+                |single, space, raw, change| update_shortly::<K, V, R>(single, space, raw, bytes, change),
+                |context, raw, change| update_in::<K, V, R>(context, raw, bytes, change),
+            )
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::hash_map::{Layout, clear_in, erase_in, insert_in, remove_in};
+use super::hash_map::{Layout, clear_in, erase_in, insert_in, is_in, remove_in};
 use super::hash_map_entry::{Entry, OccupiedEntry, VacantEntry};
 use crate::Result;
 use crate::containers::rows::vec_guard::Bomb;
@@ -87,7 +87,7 @@ macro_rules! lend {
             #[inline(always)]
             pub(in crate::containers) fn find(&self, key: &[u8]) -> Option<FoundSlot> {
                 let (space, hash) = (self.lock.space(), hash_bytes(self.lock.raw().seed(), key));
-                self.view()?.find(hash, |slot| K::is_at(space, Place::fresh(slot.cast_mut()), key))
+                self.view()?.find(hash, |slot| is_in::<K, V>(space, slot, key))
             }
 
             /// Number of entries.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::hash_map::{Layout, add_in, clear_in, erase_in, find_in, prove_in};
+use super::hash_map::{Layout, add_in, clear_in, erase_in, find_in, insert_shortly, prove_in, remove_shortly};
 use super::hash_set_guard::{HashSetReadGuard, HashSetWriteGuard};
 use crate::Result;
 use crate::containers::Container;
@@ -142,7 +142,12 @@ impl<K: Key> SharedHashSet<K> {
     /// The key is there, or the set is as before.
     #[inline]
     pub fn insert(&self, key: impl StoreKey<K>) -> Result<bool> {
-        self.object.change(|context, raw| insert_in::<K>(context, raw, &key))
+        self.object.change_with(
+            const { K::OWNED.is_empty() },
+            key,
+            |single, space, raw, key| insert_shortly::<K, ()>(single, space, raw, key, &()).map(|old| old.is_none()),
+            |context, raw, key| insert_in::<K>(context, raw, &key),
+        )
     }
 
     /// Adds a key; returns the equal one that was there.
@@ -192,7 +197,14 @@ impl<K: Key> SharedHashSet<K> {
     /// # Crash
     /// The key is gone or there.
     pub fn remove<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
-        key.with_bytes(|bytes| self.object.change(|context, raw| remove_in::<K>(context, raw, bytes)))
+        key.with_bytes(|bytes| {
+            self.object.change_with(
+                const { K::OWNED.is_empty() },
+                bytes,
+                |single, space, raw, bytes| remove_shortly::<K, ()>(single, space, raw, bytes).map(|key| key.is_some()),
+                |context, raw, bytes| remove_in::<K>(context, raw, bytes),
+            )
+        })
     }
 
     /// Takes a key out and returns it.

@@ -4,8 +4,9 @@ use super::nested::Nested;
 use super::reader::Reader;
 use super::text_mut::{BytesMut, StringMut};
 use crate::containers::plain::plain_bytes;
+use crate::crash::crash_point;
 use crate::engine::WriteLock;
-use crate::journal::Context;
+use crate::journal::{Context, MOST_BYTES, Single};
 use crate::raw::{Image, Owned, OwnedPart, Place, Slot, SlotMut, Tail, release_blocks, reserve_release};
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -379,6 +380,36 @@ pub(in crate::containers) fn store_over<V: Value>(
     release_blocks(context, parts)?;
     place.fill(&image);
     Ok(())
+}
+
+/// May a value be stored over another one by the short way of a change?
+pub(in crate::containers) const fn is_short<V: Value>() -> bool {
+    V::OWNED.is_empty() && size_of::<V::Repr>() <= MOST_BYTES
+}
+
+/// Writes a value over another one by the short way. A word in a place for words is one store, which leaves nothing to be
+/// undone; anything else is recorded. False: the value cannot be stored, and nothing has changed.
+#[inline(always)]
+pub(in crate::containers) fn store_over_shortly<V: Value>(
+    single: &mut Single,
+    value: &impl Store<V>,
+    place: Place,
+    aligned: bool,
+) -> bool {
+    debug_assert!(is_short::<V>());
+    let mut image = Image::<V::Repr>::zeroed();
+    if value.store(single.context(), &image.target()).is_err() {
+        return false;
+    }
+    if size_of::<V::Repr>() == 8 && aligned {
+        crash_point!("value: a word not yet overwritten");
+        place.fill_word(&image);
+    } else if size_of::<V::Repr>() != 0 {
+        place.record::<V::Repr>(single);
+        place.fill(&image);
+    }
+    crash_point!("value: overwritten");
+    true
 }
 
 /// Copies a value out of its place while others may write it.

@@ -13,7 +13,7 @@ mod writers;
 
 use std::time::Duration;
 
-use crate::journal::{self, Context, OBJECT_CLASS, SPAN_PAGE, acquire};
+use crate::journal::{self, Context, OBJECT_CLASS, SPAN_PAGE, Single, acquire};
 use crate::lock::{self, Waiting};
 use crate::process::{Actor, Identity, LaneState, slot_byte};
 use crate::region::layout::*;
@@ -101,8 +101,26 @@ impl Stage {
         [version, hint, &raw.aux0, &raw.aux1].iter().for_each(|word| model::track_u64(word, 0));
     }
 
-    /// One operation of a writer, as a handle's.
+    /// One operation of a writer, as a handle's: by the short way, or if that is not free at length.
     fn write(&self, id: usize, value: u64) {
+        let mut context = Context::at_rest(self.actors[id], 0);
+        match Single::begin(&mut context, self.header) {
+            Ok(mut single) => {
+                single.record_words([&self.header.raw.aux0, &self.header.raw.aux1]);
+                self.set_both(value);
+                if let Some(wakes) = single.commit(true) {
+                    wakes.wake();
+                }
+                return;
+            }
+            Err(rest) if rest.is_held() => Single::leave(&mut context, self.header),
+            Err(_) => {}
+        }
+        self.write_at_length(id, value);
+    }
+
+    /// As `write`, as guards and larger changes of a handle do.
+    fn write_at_length(&self, id: usize, value: u64) {
         let mut context = Context::at_rest(self.actors[id], 0);
         context.begin();
         context.lock(self.header).expect("a lock");
@@ -112,7 +130,14 @@ impl Stage {
 
     fn change(&self, context: &mut Context, value: u64) {
         let raw = &self.header.raw;
-        context.append_words([&raw.aux0, &raw.aux1]);
+        for word in [&raw.aux0, &raw.aux1] {
+            context.append_save(self.space.offset_of(word), std::ptr::from_ref(word).cast(), 8);
+        }
+        self.set_both(value);
+    }
+
+    fn set_both(&self, value: u64) {
+        let raw = &self.header.raw;
         raw.aux0.store(value, Relaxed);
         raw.aux1.store(value, Relaxed);
     }

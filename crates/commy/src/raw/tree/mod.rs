@@ -26,7 +26,7 @@ mod walk;
 use std::cmp::Ordering;
 
 use crate::region::layout::*;
-use crate::region::{Space, load_u64};
+use crate::region::{Space, load_u64, prefetch};
 use crate::{Error, Result};
 
 pub(crate) use change::Tree;
@@ -161,19 +161,6 @@ fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
         left -= half;
     }
     base + usize::from(before(base))
-}
-
-/// Asks for a line that will be needed soon.
-#[inline(always)]
-fn prefetch(at: *const u8) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint; it faults nowhere and SSE belongs to every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
-    }
-    #[cfg(any(not(target_arch = "x86_64"), miri))]
-    let _ = at;
 }
 
 impl<'a> TreeView<'a> {

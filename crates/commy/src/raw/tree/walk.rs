@@ -4,8 +4,9 @@
 use std::cmp::Ordering;
 
 use super::layout::MAX_LEVELS;
-use super::{Node, TreeLayout, TreeView, child_for, partition, prefetch};
+use super::{Node, TreeLayout, TreeView, child_for, partition};
 use crate::raw::Place;
+use crate::region::prefetch;
 
 /// One end of a walk.
 #[derive(Clone, Copy)]
