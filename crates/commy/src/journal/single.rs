@@ -27,7 +27,7 @@ use crate::sys::atomic::{AtomicU64, Ordering, compiler_fence};
 use super::context::{Context, Phase, copy_words, wake_changes};
 use super::log::{HEAD_SIZE, Kind, head_word};
 use super::recover;
-use crate::crash::crash_point;
+use crate::crash::{crash_point, is_variant};
 use crate::lock;
 use crate::region::layout::*;
 use crate::{Error, Result};
@@ -114,7 +114,7 @@ impl<'a> Single<'a> {
             return Err(Rest::NONE);
         }
         crash_point!("lock: word taken");
-        if header.hint.load(Ordering::SeqCst) != 0 {
+        if header.hint.load(Ordering::SeqCst) != 0 && !is_variant!(DrainsNobody) {
             return Err(Rest::HELD);
         }
         let odd = lock::open_version(header);
@@ -167,7 +167,7 @@ impl<'a> Single<'a> {
         let first = HEAD_SIZE as usize / 8;
         let head = first + len.div_ceil(8);
         // SAFETY: J: the log has room for them; the caller's for the other side.
-        unsafe { copy_words(place, log[first].as_ptr().cast(), len as u64) };
+        unsafe { copy_words(place, log[first..].as_ptr().cast::<u8>().cast_mut(), len as u64) };
         log[head].put(head_word(Kind::Save, 0, len as u32));
         log[head + 1].put(self.context.space.offset_of_address(place.cast_mut()));
         self.count(len.next_multiple_of(8) as u64 + HEAD_SIZE);

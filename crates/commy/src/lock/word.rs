@@ -20,6 +20,8 @@ pub(crate) const RESERVED: u32 = 1 << 18;
 /// Number of those who sleep until they may publish a read; nobody newer than they takes the word before them.
 pub(crate) const READERS: u32 = !0 << 20;
 pub(crate) const ONE_READER: u32 = 1 << 20;
+/// Who does not wait already may not take a word with one of these.
+const CLAIMS: u32 = RESERVED | READERS;
 /// The owner sleeps until readers have gone.
 pub(crate) const DRAIN: u32 = 1 << 19;
 
@@ -37,19 +39,15 @@ pub(crate) mod change_class {
 
 /// Takes the word if it is free and not claimed. A claim that is made between the look and the taking does not count yet:
 /// it is as if the word had been taken before it.
-#[inline(always)]
-pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {
-    let claims = if is_variant!(IgnoresClaims) { 0 } else { RESERVED | READERS };
-    flags_of(word) & claims == 0 && take_free(word, lock_id)
-}
-
-/// Puts the name into the owner's half if that is 0, whatever the flags are.
 ///
-/// A read-modify-write of the very half that `release` stores: where the last store to the word is narrower, a processor
+/// On x86-64 a read-modify-write of the very half that `release` stores: where the last store to the word is narrower, a processor
 /// cannot begin before that store is in the cache (3.3 ns more for a lock and its release on a Zen 4).
 #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
 #[inline(always)]
-fn take_free(word: &AtomicU32, lock_id: u32) -> bool {
+pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {
+    if half_of::<2>(word) << 16 & CLAIMS != 0 {
+        return false;
+    }
     let before: u16;
     // SAFETY: as in `clear_owner`. Locked instructions of different sizes on one line come one after the other, and each is
     // a full barrier; not `nomem`, so the compiler keeps all accesses on their side.
@@ -65,9 +63,20 @@ fn take_free(word: &AtomicU32, lock_id: u32) -> bool {
 
 #[cfg(any(not(target_arch = "x86_64"), miri, loom))]
 #[inline(always)]
-fn take_free(word: &AtomicU32, lock_id: u32) -> bool {
-    let named = |seen: u32| (seen & OWNER == 0).then_some(seen | lock_id);
-    word.fetch_update(Ordering::SeqCst, Ordering::Relaxed, named).is_ok()
+pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {
+    let claims = if is_variant!(IgnoresClaims) { 0 } else { CLAIMS };
+    let mut seen = word.load(Ordering::Relaxed);
+    if seen & claims != 0 {
+        return false;
+    }
+    // As there: only the owner's half decides from here on.
+    while seen & OWNER == 0 {
+        match word.compare_exchange(seen, seen | lock_id, Ordering::SeqCst, Ordering::Relaxed) {
+            Ok(_) => return true,
+            Err(now) => seen = now,
+        }
+    }
+    false
 }
 
 /// Lets the word go and wakes who waits for it; the bits besides the owner.
@@ -129,15 +138,16 @@ fn clear_owner(word: &AtomicU32, lock_id: u32) -> u32 {
 
 /// The owner in the word. A load of the very half that `release` stores: a wider one would have to wait until the store
 /// is in the cache.
+#[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
 #[inline(always)]
 pub(crate) fn owner_of(word: &AtomicU32) -> u32 {
     half_of::<0>(word)
 }
 
-/// All but the owner in the word, without waiting for the half that the last release has stored.
+#[cfg(any(not(target_arch = "x86_64"), miri, loom))]
 #[inline(always)]
-fn flags_of(word: &AtomicU32) -> u32 {
-    half_of::<2>(word) << 16
+pub(crate) fn owner_of(word: &AtomicU32) -> u32 {
+    word.load(Ordering::Relaxed) & OWNER
 }
 
 /// The half of a word at byte `AT` of it.
@@ -156,12 +166,6 @@ fn half_of<const AT: usize>(word: &AtomicU32) -> u32 {
     half
 }
 
-#[cfg(any(not(target_arch = "x86_64"), miri, loom))]
-#[inline(always)]
-fn half_of<const AT: usize>(word: &AtomicU32) -> u32 {
-    word.load(Ordering::Relaxed) >> (8 * AT) & OWNER
-}
-
 /// Wakes those who wait for the word, which was let go with these bits; the bits.
 #[cold]
 pub(crate) fn wake(word: &AtomicU32, flags: Flags) -> u32 {
@@ -170,14 +174,14 @@ pub(crate) fn wake(word: &AtomicU32, flags: Flags) -> u32 {
     if before & WAITERS == 0 || is_variant!(WakesNobody) {
         return before;
     }
-    if before & (RESERVED | READERS) != 0 && !is_variant!(ClearsForAll) {
+    if before & CLAIMS != 0 && !is_variant!(ClearsForAll) {
         // Those who may come wake up; the bit stays for the others, whom the last of these lets in.
         sys::futex_wake(word, i32::MAX, lock_class::AGED);
         return before;
     }
     // Whoever sleeps on and is not woken here sets the bit again when the woken one takes the word.
     word.fetch_and(!WAITERS, Ordering::SeqCst);
-    match before & (RESERVED | READERS) {
+    match before & CLAIMS {
         0 => sys::futex_wake(word, 1, lock_class::LOCK | lock_class::AGED),
         _ => sys::futex_wake(word, i32::MAX, lock_class::AGED),
     };

@@ -54,21 +54,22 @@ pub(crate) fn open_existing(path: &Path, writable: bool, paging: Paging) -> Resu
         _ => Error::io(path, source),
     };
     let file = File::open(path, writable).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    let mut header = [0u8; HEADER_WORDS_AT as usize];
+    // The header, and the end of what is committed.
+    let mut header = [0u8; HEADER_WORDS_AT as usize + 8];
     let read = file.read_at(&mut header, 0).map_err(io)?;
-    let geometry = Geometry::parse(&header[..read], metadata.len).map_err(|reason| not_a_region(path, &reason))?;
+    let (header, end) = header.split_at(HEADER_WORDS_AT as usize);
+    // Where mapping makes a file longer, what somebody has cut off would be zeros afterwards. The length is asked for after
+    // the end was read: who grows the region makes the file longer first.
+    let len = file.metadata().map_err(io)?.len;
+    let geometry =
+        Geometry::parse(&header[..read.min(header.len())], len).map_err(|reason| not_a_region(path, &reason))?;
     if writable && geometry.unknown_to_writers != 0 {
         let unknown = geometry.unknown_to_writers;
         let reason = format!("features {unknown:#x} must be known to write (must_know_to_write), and are not");
         return Err(not_a_region(path, &(reason + ": open it read-only")));
     }
     check_file_system(&file, path, false)?;
-    let mut end = [0; 8];
-    file.read_at(&mut end, HEADER_WORDS_AT).map_err(io)?;
-    // Where mapping makes a file longer, what somebody has cut off would be zeros afterwards. The length is asked for after
-    // the end was read: who grows the region makes the file longer first.
-    if file.metadata().map_err(io)?.len < u64::from_le_bytes(end) {
+    if len < u64::from_le_bytes(end.try_into().expect("eight bytes")) {
         return Err(Error::corrupt(HEADER_WORDS_AT, "the file is shorter than committed_end"));
     }
     let mapping = Mapping::paged(&file, geometry.end(), writable, paging).map_err(io)?;

@@ -45,9 +45,9 @@ fn model_canary_a_version_that_stays_even() {
 }
 
 /// Readers with guards, and a writer that waits for them.
-fn guarded(name: &str, preemptions: usize, variants: &'static [Variant]) {
-    check(name, preemptions, 4, NEVER, Tracked::Object, variants, |stage: Stage| {
-        let writer = spawn(move || stage.write(1, 7));
+fn guarded(name: &str, write: fn(&Stage, usize, u64), variants: &'static [Variant]) {
+    check(name, 4, 4, NEVER, Tracked::Object, variants, move |stage: Stage| {
+        let writer = spawn(move || write(&stage, 1, 7));
         let read = move |id: usize| {
             let (actor, raw) = (stage.actors[id], &stage.header.raw);
             stage.lock(id, Waiting::reader());
@@ -70,17 +70,28 @@ fn guarded(name: &str, preemptions: usize, variants: &'static [Variant]) {
 
 #[test]
 fn model_a_writer_waits_for_readers_and_is_woken_by_the_last() {
-    guarded("two guards and a writer", 4, &[]);
+    guarded("two guards and a writer", Stage::write_at_length, &[]);
+}
+
+#[test]
+fn model_a_short_change_leaves_readers_to_the_long_way() {
+    guarded("two guards and a short change", Stage::write, &[]);
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
 fn model_canary_a_wake_for_readers_that_forgets_the_writer() {
-    guarded("canary: clears for all", 4, &[Variant::ClearsForAll]);
+    guarded("canary: clears for all", Stage::write_at_length, &[Variant::ClearsForAll]);
 }
 
 #[test]
 #[should_panic(expected = "a change under a read guard")]
 fn model_canary_a_writer_that_does_not_wait_for_readers() {
-    guarded("canary: drains nobody", 4, &[Variant::DrainsNobody]);
+    guarded("canary: drains nobody", Stage::write_at_length, &[Variant::DrainsNobody]);
+}
+
+#[test]
+#[should_panic(expected = "a change under a read guard")]
+fn model_canary_a_short_change_that_does_not_look_for_readers() {
+    guarded("canary: drains nobody, shortly", Stage::write, &[Variant::DrainsNobody]);
 }

@@ -191,8 +191,9 @@ fn check(
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
     builder.max_branches = 20_000;
-    // A model that is larger than this is cut off; the first orders are those with few interruptions.
-    builder.max_duration = Some(Duration::from_secs(8));
+    // A model that is larger than this is cut off; the first orders are those with few interruptions. What is wrong on
+    // purpose ends by being found, so it has more time.
+    builder.max_duration = Some(Duration::from_secs(if name.starts_with("canary") { 120 } else { 8 }));
     builder.checkpoint_interval = 500;
     builder.check(move || {
         counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

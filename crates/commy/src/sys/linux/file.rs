@@ -191,10 +191,11 @@ impl File {
             // A host that closed its standard streams: a stray print would go into the region.
             file = file.try_clone()?;
         }
-        if !file.metadata()?.is_file() {
+        let found = status_of(file.as_raw_fd()).ok_or_else(io::Error::last_os_error)?;
+        if found.st_mode & libc::S_IFMT != libc::S_IFREG {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        let identity = identity_of(file.as_raw_fd()).ok_or_else(io::Error::last_os_error)?;
+        let identity = FileIdentity { device: found.st_dev, inode: found.st_ino };
         let (path, mapping_pins) = (OnceLock::new(), OnceLock::new());
         Ok(File { file: ManuallyDrop::new(file), identity, path, temporary, mapping_pins })
     }
@@ -217,26 +218,37 @@ impl Drop for File {
 
 /// Device and inode of an open descriptor, `None` if it is closed. Makes no allocation: atfork handlers call it.
 pub(super) fn identity_of(descriptor: RawFd) -> Option<FileIdentity> {
+    let found = status_of(descriptor)?;
+    Some(FileIdentity { device: found.st_dev, inode: found.st_ino })
+}
+
+fn status_of(descriptor: RawFd) -> Option<libc::stat> {
     let mut found = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the pointer is to writable room for one `stat`; a bad descriptor is an error.
     if unsafe { libc::fstat(descriptor, found.as_mut_ptr()) } != 0 {
         return None;
     }
     // SAFETY: a successful call has filled it.
-    let found = unsafe { found.assume_init() };
-    Some(FileIdentity { device: found.st_dev, inode: found.st_ino })
+    Some(unsafe { found.assume_init() })
 }
 
-/// Calls `use_path` with the path under `/proc` that leads to an open descriptor. Makes no allocation.
+/// Calls `use_path` with a path under `/proc` that leads to an open descriptor. Makes no allocation.
 ///
-/// Of this thread, not of the process: those of the process vanish when its first thread has ended.
-pub(super) fn with_descriptor_path<R>(descriptor: RawFd, use_path: impl FnOnce(&Path) -> R) -> R {
-    let mut buffer = [0_u8; 48];
-    let mut rest = &mut buffer[..];
-    write!(rest, "/proc/thread-self/fd/{descriptor}").expect("a number fits");
-    let unused = rest.len();
-    let text = std::str::from_utf8(&buffer[..buffer.len() - unused]).expect("ASCII");
-    use_path(Path::new(text))
+/// That of the process, which is found in half the time; and that of this thread where it fails, for those of the process
+/// vanish when its first thread has ended.
+pub(super) fn with_descriptor_path<R>(
+    descriptor: RawFd,
+    mut use_path: impl FnMut(&Path) -> io::Result<R>,
+) -> io::Result<R> {
+    let mut through = |whose: &str| {
+        let mut buffer = [0_u8; 48];
+        let mut rest = &mut buffer[..];
+        write!(rest, "/proc/{whose}/fd/{descriptor}").expect("a number fits");
+        let unused = rest.len();
+        let text = std::str::from_utf8(&buffer[..buffer.len() - unused]).expect("ASCII");
+        use_path(Path::new(text))
+    };
+    through("self").or_else(|_| through("thread-self"))
 }
 
 /// Opens without ever waiting for the other end of a pipe and without taking over a terminal.

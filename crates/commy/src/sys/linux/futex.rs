@@ -11,6 +11,9 @@ use std::time::Duration;
 use super::super::common::{EVERY_CLASS, WaitResult};
 use super::clock::monotonic_ns;
 
+/// Shorter sleeps than this end when they should, and not when the kernel finds it convenient.
+const PUNCTUAL: Duration = Duration::from_micros(200);
+
 /// Sleeps while `word` holds `expected`, until a wake that shares a bit with `class`, or for `timeout` at most.
 ///
 /// `class` must not be 0. The timeout is turned into a point of the monotonic clock once, at the call: by us, except for
@@ -27,6 +30,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, class: u32, timeout: O
         libc::timespec { tv_sec: seconds, tv_nsec: (ns % 1_000_000_000) as libc::c_long }
     });
     let end = end.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let _punctual = timeout.filter(|timeout| *timeout < PUNCTUAL).map(|_| Punctual::from_now_on());
     // SAFETY: the word and the time live across the call; the unused fifth argument is null.
     let result =
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, expected, end, ptr::null::<u32>(), class) };
@@ -39,6 +43,33 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, class: u32, timeout: O
         // EAGAIN; anything else (a page that is gone) is for the caller to find when it looks again.
         _ => WaitResult::Changed,
     }
+}
+
+/// While it lives, timers of this thread have no slack. (They have 50 us as a rule, in which the kernel looks for another
+/// reason to wake up. See PR_SET_TIMERSLACK(2const); both calls together take less than a microsecond.)
+struct Punctual {
+    slack: libc::c_int,
+}
+
+impl Punctual {
+    fn from_now_on() -> Punctual {
+        // SAFETY: takes no pointers.
+        let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
+        set_timer_slack(1);
+        Punctual { slack }
+    }
+}
+
+impl Drop for Punctual {
+    fn drop(&mut self) {
+        // What does not fit, or could not be asked for, becomes the thread's default.
+        set_timer_slack(self.slack.max(0) as libc::c_ulong);
+    }
+}
+
+fn set_timer_slack(nanoseconds: libc::c_ulong) {
+    // SAFETY: takes no pointers. A refusal leaves the timers as late as they were.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds) };
 }
 
 /// Wakes up to `count` sleepers on `word` that share a bit with `class`, and returns how many there were.
@@ -102,6 +133,20 @@ mod tests {
         assert_eq!(result, WaitResult::TimedOut);
         assert!(monotonic_ns() - before >= 2_000_000);
         assert_eq!(futex_wait(&word, 4, LOCK, Some(Duration::MAX)), WaitResult::Changed);
+    }
+
+    #[test]
+    fn a_short_wait_leaves_the_timers_of_its_thread_as_they_were() {
+        // SAFETY: takes no pointers.
+        let slack = || unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
+        set_timer_slack(12_345);
+        assert_eq!(slack(), 12_345);
+        {
+            let _punctual = Punctual::from_now_on();
+            assert_eq!(slack(), 1);
+        }
+        futex_wait(&AtomicU32::new(5), 5, LOCK, Some(Duration::from_micros(10)));
+        assert_eq!(slack(), 12_345);
     }
 
     #[test]

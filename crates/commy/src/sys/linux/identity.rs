@@ -4,26 +4,43 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::super::common::{ProcessIdentity, cut_name};
-use super::proc_fs::TaskStat;
+use super::fork;
+use super::proc_fs::own_stat;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 impl ProcessIdentity {
     /// This process. A forked child is another one: ask again.
     pub(crate) fn current() -> ProcessIdentity {
-        let stat = fs::read("/proc/self/stat").ok();
-        let start_time = stat.and_then(|text| TaskStat::parse(&text)).map_or(0, |stat| stat.start_time);
+        let start_time = own_stat().map_or(0, |stat| stat.start_time);
         let pid_namespace = current_pid_namespace().unwrap_or(0);
         ProcessIdentity { pid: std::process::id(), start_time, pid_namespace }
     }
 }
 
-/// The namespace of our process numbers; `None` unless `/proc` is known to use the same numbers.
+/// The namespace of our process numbers; `None` unless `/proc` is known to use the same numbers. A process never changes
+/// its own, so it is looked up once.
 pub(super) fn current_pid_namespace() -> Option<u64> {
+    // {epoch + 1, namespace}, the second stored first: who finds the epoch finds what belongs to it.
+    static KNOWN: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+    fork::ensure_hooks();
+    let epoch = fork::fork_epoch().wrapping_add(1);
+    if KNOWN[0].load(Ordering::Acquire) == epoch {
+        return Some(KNOWN[1].load(Ordering::Relaxed));
+    }
+    let found = look_up_pid_namespace()?;
+    KNOWN[1].store(found, Ordering::Relaxed);
+    KNOWN[0].store(epoch, Ordering::Release);
+    Some(found)
+}
+
+fn look_up_pid_namespace() -> Option<u64> {
     let seen = fs::read_link("/proc/self").ok()?;
     if seen.to_str()?.parse::<u32>().ok()? != std::process::id() {
         return None;
     }
-    // Of the thread: the first thread of the process may have ended, and this is gone from /proc/self then.
-    fs::metadata("/proc/thread-self/ns/pid").ok().map(|namespace| namespace.ino())
+    // The first thread of the process may have ended, and this is gone from /proc/self then.
+    let namespace = fs::metadata("/proc/self/ns/pid").or_else(|_| fs::metadata("/proc/thread-self/ns/pid"));
+    namespace.ok().map(|namespace| namespace.ino())
 }
 
 /// The kernel's number of this thread, as in `/proc` and in debuggers.

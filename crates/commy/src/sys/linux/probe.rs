@@ -8,13 +8,16 @@
 //! 3. then each of them is still there, so it was there at step 2: at that moment the process had these tasks and no
 //!    other, and none of them could make another any more.
 //!
+//! None of this is asked while some task is known to have memory: that takes one look, and the others could take part in
+//! taking the memory down.
+//!
 //! Absence proves nothing (another namespace, `hidepid`, no `/proc`): the answer then is `false` and the byte decides.
 //! Not seen: a child made by `vfork` or `CLONE_VM` outside of the thread group, which goes on using the memory.
 
 use super::super::common::ProcessIdentity;
 use super::fork;
 use super::identity::current_pid_namespace;
-use super::proc_fs::{TaskDirectory, TaskStat};
+use super::proc_fs::{TaskDirectory, TaskStat, has_memory};
 
 /// Whether `identity` was found to be a process of our namespace none of whose tasks executes any further instruction
 /// of its program. `false` means "not known". For a living process: three system calls, no allocation.
@@ -26,6 +29,9 @@ pub(crate) fn all_tasks_exiting(identity: &ProcessIdentity) -> bool {
 }
 
 fn every_task_exits(identity: &ProcessIdentity) -> Option<bool> {
+    if has_memory(identity.pid)? {
+        return Some(false); // the usual answer: somebody is alive
+    }
     let tasks = TaskDirectory::open(identity.pid)?;
     // The namespace costs more to ask and matters only to who would be condemned.
     Some(judge(&tasks, identity)? && current_pid_namespace()? == identity.pid_namespace)
@@ -53,7 +59,7 @@ impl Tasks for TaskDirectory {
 fn judge(tasks: &impl Tasks, identity: &ProcessIdentity) -> Option<bool> {
     let leader = tasks.stat(identity.pid)?;
     if !leader.exiting || leader.start_time != identity.start_time || identity.start_time == 0 {
-        return Some(false); // the usual answer: somebody is alive
+        return Some(false);
     }
 
     // 1. Each listed task is exiting; of the first one that is known already.

@@ -46,14 +46,7 @@ impl TaskDirectory {
     pub(super) fn stat(&self, thread_id: u32) -> Option<TaskStat> {
         let mut buffer = [0; 32];
         let path = formatted(&mut buffer, format_args!("{thread_id}/stat"));
-        let file = open(self.0.as_raw_fd(), path, 0)?;
-        // Longer than all up to field 22 can be; that the end may be cut off does not matter.
-        let mut text = [0_u8; 1024];
-        let len = retry(|| {
-            // SAFETY: writes at most as many bytes as `text` has.
-            unsafe { libc::read(file.as_raw_fd(), text.as_mut_ptr().cast(), text.len()) as i64 }
-        })?;
-        TaskStat::parse(&text[..len])
+        stat_in(self.0.as_raw_fd(), path)
     }
 
     /// Calls `visit` with the number of each task listed until it answers `false`. `None` if the list cannot be read to
@@ -83,6 +76,40 @@ impl TaskDirectory {
             }
         }
     }
+}
+
+/// What this process is now: its first task, which may have ended.
+pub(super) fn own_stat() -> Option<TaskStat> {
+    stat_in(libc::AT_FDCWD, c"/proc/self/stat")
+}
+
+/// Whether some task of a process certainly has memory, so that the process is not over. `false`: perhaps none has.
+///
+/// The kernel's "badness" of a process is 0 if none of its tasks has memory any more (and, of those that have, for the few
+/// that are never to be chosen when memory runs out). Unlike `stat` it is found without a reference to that memory: whoever
+/// lets the last one go takes the memory down himself, which for some GiB are milliseconds that a waiter does not have.
+pub(super) fn has_memory(pid: u32) -> Option<bool> {
+    let mut buffer = [0; 32];
+    let path = formatted(&mut buffer, format_args!("/proc/{pid}/oom_score"));
+    let mut text = [0_u8; 32];
+    let len = read(libc::AT_FDCWD, path, &mut text)?;
+    Some(number(&text[..len])? != 0)
+}
+
+fn stat_in(directory: c_int, path: &CStr) -> Option<TaskStat> {
+    // Longer than all up to field 22 can be; that the end may be cut off does not matter.
+    let mut text = [0_u8; 1024];
+    let len = read(directory, path, &mut text)?;
+    TaskStat::parse(&text[..len])
+}
+
+/// Reads the beginning of a file.
+fn read(directory: c_int, path: &CStr, buffer: &mut [u8]) -> Option<usize> {
+    let file = open(directory, path, 0)?;
+    retry(|| {
+        // SAFETY: writes at most as many bytes as `buffer` has.
+        unsafe { libc::read(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) as i64 }
+    })
 }
 
 /// A decimal number and nothing else.
