@@ -26,10 +26,10 @@ pub(crate) enum Blocked {
 const AGED: Duration = Duration::from_micros(500);
 /// A reservation that nobody used for this long may be cleared by anybody.
 const RESERVATION_LIFE: Duration = Duration::from_millis(1);
-/// The pause before the first looks at the owner's life, and between later ones while a wait is young, is not, is old. (It
-/// looks only at who has done nothing since this waiter lay down. Sooner finds nothing more: who was just killed needs a
-/// processor to die on, and a waiter that sleeps again and again may find its own taken by that for a slice.)
-const PROBE_FIRST: Duration = Duration::from_micros(50);
+/// The pause before the first look at the owner's life, and between later ones while a wait is young, is not, is old. (It
+/// looks only at who has done nothing since this waiter lay down. A quick second look finds little more: who was just killed
+/// needs a processor to die on, and who sleeps again and again finds its own taken by that for a slice.)
+const PROBE_FIRST: Duration = Duration::from_micros(10);
 /// Nobody looks so soon after somebody else.
 const PROBE_APART: Duration = Duration::from_micros(40);
 const PROBE_YOUNG: Duration = Duration::from_micros(150);
@@ -122,7 +122,6 @@ impl Waiting {
         let waited = self.elapsed();
         match self.probed {
             None => PROBE_FIRST,
-            Some(_) if waited < PROBE_FIRST * 4 => PROBE_FIRST,
             Some(_) if waited < Duration::from_millis(2) => PROBE_YOUNG,
             Some(_) if waited < Duration::from_millis(100) => PROBE_LATER,
             Some(_) => PROBE_OLD,

@@ -17,7 +17,7 @@
 use super::super::common::ProcessIdentity;
 use super::fork;
 use super::identity::current_pid_namespace;
-use super::proc_fs::{TaskDirectory, TaskStat, has_memory};
+use super::proc_fs::{TaskDirectory, TaskStat, has_memory, process_stat};
 
 /// Whether `identity` was found to be a process of our namespace none of whose tasks executes any further instruction
 /// of its program. `false` means "not known". For a living process: three system calls, no allocation.
@@ -32,9 +32,23 @@ fn every_task_exits(identity: &ProcessIdentity) -> Option<bool> {
     if has_memory(identity.pid)? {
         return Some(false); // the usual answer: somebody is alive
     }
-    let tasks = TaskDirectory::open(identity.pid)?;
-    // The namespace costs more to ask and matters only to who would be condemned.
-    Some(judge(&tasks, identity)? && current_pid_namespace()? == identity.pid_namespace)
+    let exits = match first_task_is_all(|| process_stat(identity.pid), identity)? {
+        Some(exits) => exits,
+        None => judge(&TaskDirectory::open(identity.pid)?, identity)?,
+    };
+    // The namespace matters only to who would be condemned.
+    Some(exits && current_pid_namespace()? == identity.pid_namespace)
+}
+
+/// The three steps where one task is left, which is then the first: it exits, and after that it is the only one and still
+/// there. `Some(None)`: there are others.
+fn first_task_is_all(mut stat: impl FnMut() -> Option<TaskStat>, identity: &ProcessIdentity) -> Option<Option<bool>> {
+    let mut exits = || Some(stat()?).filter(|leader| leader.exiting && leader.start_time == identity.start_time);
+    if identity.start_time == 0 || exits().is_none() {
+        return Some(Some(false));
+    }
+    let again = exits()?;
+    Some((again.thread_count == 1).then_some(true))
 }
 
 /// What can be asked about the tasks of one process; the answers are of different moments.

@@ -165,7 +165,7 @@ impl Tasks for MadeUpProcess<'_> {
 
 #[test]
 fn no_interleaving_of_looks_and_threads_condemns_the_living() {
-    let (mut condemned, mut spared) = (0, 0);
+    let (mut condemned, mut condemned_alone, mut spared) = (0, 0, 0);
     let identity = ProcessIdentity { pid: 1, start_time: 1, pid_namespace: 1 };
     for (linger, end) in [(1, 8), (1, u64::MAX), (2, 8), (2, u64::MAX), (3, u64::MAX), (5, u64::MAX)] {
         // A zombie leads; thread 2 makes 3 and ends, 3 makes one that takes the number 2 if it is free by then, that
@@ -185,7 +185,13 @@ fn no_interleaving_of_looks_and_threads_condemns_the_living() {
             } else {
                 spared += 1;
             }
+            let process = MadeUpProcess { tasks: &tasks, now: Cell::new(7), schedule: Cell::new(schedule) };
+            if first_task_is_all(|| process.stat(1), &identity) == Some(Some(true)) {
+                let now = process.now.get();
+                assert!(tasks.iter().all(|task| now >= task.exits), "condemned alone at {now}: schedule {schedule}");
+                condemned_alone += 1;
+            }
         }
     }
-    assert!(condemned > 0 && spared > 0, "{condemned} condemned, {spared} spared");
+    assert!(condemned > 0 && condemned_alone > 0 && spared > 0, "{condemned}, {condemned_alone}, {spared} spared");
 }

@@ -83,6 +83,12 @@ pub(super) fn own_stat() -> Option<TaskStat> {
     stat_in(libc::AT_FDCWD, c"/proc/self/stat")
 }
 
+/// What the first task of a process is now.
+pub(super) fn process_stat(pid: u32) -> Option<TaskStat> {
+    let mut buffer = [0; 32];
+    stat_in(libc::AT_FDCWD, formatted(&mut buffer, format_args!("/proc/{pid}/stat")))
+}
+
 /// Whether some task of a process certainly has memory, so that the process is not over. `false`: perhaps none has.
 ///
 /// The kernel's "badness" of a process is 0 if none of its tasks has memory any more (and, of those that have, for the few
