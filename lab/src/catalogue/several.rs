@@ -216,6 +216,48 @@ pub fn guards() -> Vec<Scenario> {
                 Ok(())
             },
         ),
+        // Each writes its intent anew.
+        steps::<(SharedVec<u64>, SharedVec<u64>)>(
+            "a call on one object, one on another, one on the first",
+            (samples(3), samples(3)),
+            &[|(a, _)| a.push(1), |(_, b)| b.push(2), |(a, _)| a.truncate(3), |(a, _)| a.push(3)],
+            |(a, b), _| {
+                a.push(1)?;
+                b.push(2)?;
+                a.pop()?;
+                a.push(3)
+            },
+        ),
+        // A guard has written to the log meanwhile.
+        steps::<Pair>(
+            "a call before and after a guard",
+            pair(),
+            &[|(a, _)| a.push(1), |(_, b)| b.push("two".into()), |(a, _)| a.push(3)],
+            |(a, b), _| {
+                a.push(1)?;
+                b.write()?.push("two")?;
+                a.push(3)
+            },
+        ),
+        steps::<(SharedVec<u64>, SharedHashMap<u64, u64>)>(
+            "a call inside another",
+            (samples(3), entries(4)),
+            &[
+                |(v, _)| v.push(9),
+                |(_, m)| {
+                    m.insert(u64::sample(1), 7);
+                },
+            ],
+            |(v, m), _| {
+                let within = m.update(&u64::sample(1), |value| {
+                    *value = 7;
+                    // The map itself is ours already.
+                    assert!(matches!(m.insert(1000, 1), Err(Error::Deadlock)));
+                    v.push(9)
+                })?;
+                within.ok_or(Error::NotFound)?
+            },
+        ),
         silent::<Pair>("a read beside another", pair(), |(a, b), _| {
             let (first, second, again) = (a.read()?, b.read()?, a.read()?);
             assert_eq!((first.len(), second.len(), again.len()), (8, 3, 8));

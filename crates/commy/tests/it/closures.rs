@@ -61,6 +61,7 @@ macro_rules! maps {
         let numbers: $map<u64, u64> = $region.object(concat!(stringify!($map), " of numbers")).unwrap();
         numbers.extend((0..200).map(|number| (number, number))).unwrap();
         let look = || numbers.to_map().unwrap().into_iter().collect::<BTreeMap<u64, u64>>();
+        changes_nothing(&$region, look, || numbers.update::<_, ()>(&1, |_| unwind()));
         let mut ask = third();
         changes_nothing(&$region, look, || {
             numbers.write()?.retain_mut(|_, value| {

@@ -6,7 +6,8 @@ use super::spawn;
 use crate::refused;
 use crate::support::child::{self, Child, End};
 use crate::support::temporary::{Temporary, quiet};
-use commy::{Error, Region, Result, SharedBox, SharedVec, Transaction};
+use commy::{Error, Region, Result, SharedBox, SharedHashMap, SharedVec, Transaction};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ fn entry() {
             "leave a child" => leave_a_child(&region),
             "busy" => fork_while_busy(&region),
             "in a transaction" => fork_in_a_transaction(&region),
+            "in a call" => fork_in_a_call(&region),
             "use copies" => use_copies(&region),
             "grandchildren" => grandchildren(&region),
             "a child dies" => a_child_dies(&region),
@@ -216,6 +218,35 @@ fn fork_in_a_transaction(region: &Region) {
 fn a_transaction_is_not_committed_by_a_forked_copy() {
     let (_temporary, region) = ends_well("in a transaction");
     assert_eq!(vector(&region, "a").to_vec().unwrap(), [1]);
+}
+
+fn fork_in_a_call(region: &Region) {
+    let map: SharedHashMap<u64, u64> = region.object("map").unwrap();
+    map.insert(1, 1).unwrap();
+    let mut pid = 0;
+    let result = map.update(&1, |value| {
+        // SAFETY: G ends right after the call.
+        pid = unsafe { libc::fork() };
+        *value = if pid == 0 { 2 } else { 3 };
+    });
+    if pid == 0 {
+        let code = if matches!(result, Err(Error::RolledBack)) { 0 } else { 1 };
+        // SAFETY: ends G.
+        unsafe { libc::_exit(code) };
+    }
+    let mut status = 0;
+    // SAFETY: writes one status word.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    result.unwrap();
+    assert_eq!(status, 0, "G was not told that the call is its parent's");
+    map.insert(2, 2).unwrap();
+}
+
+#[test]
+fn a_call_is_not_completed_by_a_forked_copy() {
+    let (_temporary, region) = ends_well("in a call");
+    let map: SharedHashMap<u64, u64> = region.object("map").unwrap();
+    assert_eq!(map.to_map().unwrap(), HashMap::from([(1, 3), (2, 2)]));
 }
 
 fn use_copies(region: &Region) {
