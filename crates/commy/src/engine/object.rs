@@ -235,7 +235,7 @@ impl Object {
         short: bool,
         mut with: W,
         shortly: impl FnOnce(&mut Single, &Space, &RawHeader, &mut W) -> Outcome<R>,
-        at_length: impl FnOnce(&mut Context, &RawHeader, W) -> Result<R>,
+        at_length: impl FnOnce(&mut Context, &RawHeader, &mut W) -> Result<R>,
     ) -> Result<R> {
         let mut rest = Rest::NONE;
         if short {
@@ -280,8 +280,8 @@ impl Object {
     fn change_at_length<W, R>(
         &self,
         rest: Rest,
-        with: W,
-        change: impl FnOnce(&mut Context, &RawHeader, W) -> Result<R>,
+        mut with: W,
+        change: impl FnOnce(&mut Context, &RawHeader, &mut W) -> Result<R>,
     ) -> Result<R> {
         if rest.is_held() {
             let lane = self.attachment.lane()?;
@@ -289,7 +289,8 @@ impl Object {
             Single::leave(unsafe { &mut *lane.context_cell(0).get() }, self.header());
             lane.drop_first_context();
         }
-        self.change(|context, raw| change(context, raw, with))
+        // Dropped after the commit, not under the lock.
+        self.change(|context, raw| change(context, raw, &mut with))
     }
 
     /// Takes a write lock.
@@ -614,21 +615,22 @@ fn break_down(context: &mut Context) {
     context.actor.set_state(crate::process::LaneState::Damaged);
 }
 
-/// Rolls a context back. If that finds damage, the lane says so and nobody waits for it.
+/// Rolls a context back, whether there is anything to undo or not; it is not doomed any more: the next change, if it goes the
+/// short way, does not begin it anew. If that finds damage, the lane says so and nobody waits for it.
 #[cold]
 fn undo(context: &mut Context) {
-    if !context.is_active() {
+    if context.is_active() {
+        let undone = context.roll_back().and_then(|more| match more {
+            true => raw::finish(context.actor, context.index),
+            false => Ok(()),
+        });
+        if undone.is_err() {
+            break_down(context);
+        }
+    } else {
         // It may have been marked and then refused the lock that it was made for.
-        return context.mark_idle();
+        context.mark_idle();
     }
-    let undone = context.roll_back().and_then(|more| match more {
-        true => raw::finish(context.actor, context.index),
-        false => Ok(()),
-    });
-    if undone.is_err() {
-        break_down(context);
-    }
-    // The next change, if it goes the short way, does not begin it anew.
     context.doomed = false;
 }
 
@@ -709,10 +711,7 @@ impl Drop for GuardContext<'_> {
         let unwinding = std::thread::panicking() && !self.panicking;
         let interrupted = self.interrupted();
         self.with(|context| {
-            if !context.is_active() {
-                return context.mark_idle();
-            }
-            if context.doomed || unwinding || interrupted {
+            if context.doomed || unwinding || interrupted || !context.is_active() {
                 undo(context);
             } else {
                 // Nobody is left to be told; whoever touches the lane is.

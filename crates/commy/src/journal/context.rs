@@ -697,7 +697,8 @@ pub(crate) fn wake_everybody(header: &ObjectHeader) {
 
 /// Is a lane at rest: no context, no inner step, nothing in flight?
 ///
-/// Two looks and the same stamp counter: a context that began while another one was looked at is not missed.
+/// Two looks and the same stamp counter: a context that began while another one was looked at is not missed. A single change,
+/// which takes no stamp, is in context 0 alone: it is seen there, or sees what its freezer has set before the first look.
 pub(crate) fn is_idle(lane: &Lane) -> bool {
     let at_rest = || {
         lane.contexts.iter().all(|context| context.state.load(Ordering::SeqCst) == 0)

@@ -120,7 +120,7 @@ impl<T: Value + Store<T> + Default> SharedBox<T> {
             const { is_short::<T>() },
             value,
             |single, space, raw, value| set_shortly::<T>(single, space, raw, 0, value),
-            |context, raw, value| set_in(context, raw, 0, &value),
+            |context, raw, value| set_in(context, raw, 0, value),
         );
         if set? { Ok(()) } else { Err(empty()) }
     }

@@ -301,7 +301,7 @@ impl<T: Value> SharedVec<T> {
     #[inline]
     pub fn push(&self, value: impl Store<T>) -> Result<()> {
         let short = const { T::OWNED.is_empty() };
-        self.object.change_with(short, value, push_shortly::<T>, |context, raw, value| push_in(context, raw, &value))
+        self.object.change_with(short, value, push_shortly::<T>, |context, raw, value| push_in(context, raw, value))
     }
 
     /// Takes the last value, if there is one.
@@ -358,7 +358,7 @@ impl<T: Value> SharedVec<T> {
             const { is_short::<T>() },
             value,
             |single, space, raw, value| set_shortly::<T>(single, space, raw, index as u64, value),
-            |context, raw, value| set_in(context, raw, index as u64, &value),
+            |context, raw, value| set_in(context, raw, index as u64, value),
         )
     }
 

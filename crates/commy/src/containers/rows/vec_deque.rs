@@ -118,7 +118,7 @@ pub(in crate::containers) fn push_to<T: Value>(object: &Object, side: Side, valu
         const { T::OWNED.is_empty() },
         value,
         |single, space, raw, value| push_shortly::<T>(single, space, raw, side, *value),
-        |context, raw, value| push_in::<T>(context, raw, side, value),
+        |context, raw, value| push_in::<T>(context, raw, side, *value),
     )
 }
 

@@ -300,12 +300,12 @@ fn update_in<K: Key, V: Value + Store<V>, R>(
     context: &mut Context,
     raw: &RawHeader,
     key: &[u8],
-    change: Option<impl FnOnce(&mut V) -> R>,
+    change: &mut Option<impl FnOnce(&mut V) -> R>,
 ) -> Result<Option<R>> {
     let space = context.space;
     let Some((_, found)) = find_in::<K, V>(space, raw, key)? else { return Ok(None) };
     let mut value = take_locked(space, Place::of(&found).part(Layout::<K, V>::VALUE_AT))?;
-    let change = change.expect("the function is asked once");
+    let change = change.take().expect("the function is asked once");
     let result = change(&mut value);
     // The function may have forked.
     if context.doomed {
@@ -402,7 +402,7 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
             const { Layout::<K, V>::SHORT },
             (key, value),
             |single, space, raw, (key, value)| insert_shortly::<K, V>(single, space, raw, key, value),
-            |context, raw, (key, value)| insert_in::<K, V>(context, raw, &key, &value),
+            |context, raw, (key, value)| insert_in::<K, V>(context, raw, key, value),
         )
     }
 

@@ -146,7 +146,7 @@ impl<K: Key> SharedHashSet<K> {
             const { K::OWNED.is_empty() },
             key,
             |single, space, raw, key| insert_shortly::<K, ()>(single, space, raw, key, &()).map(|old| old.is_none()),
-            |context, raw, key| insert_in::<K>(context, raw, &key),
+            |context, raw, key| insert_in::<K>(context, raw, key),
         )
     }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::clock::random_u64;
-use super::file::{File, with_descriptor_path};
+use super::file::{File, Whose, with_descriptor_path};
 use super::fork;
 
 /// A provisional name, removed on drop by the process that made it (a forked child must not).
@@ -128,7 +128,7 @@ fn try_flock(descriptor: RawFd) -> io::Result<()> {
 /// Gives an unnamed file its first name.
 pub(super) fn link_description(descriptor: RawFd, path: &Path) -> io::Result<()> {
     let target = c_path(path)?;
-    let through_proc = with_descriptor_path(descriptor, |source| {
+    let through_proc = with_descriptor_path(descriptor, Whose::Thread, |source| {
         link(libc::AT_FDCWD, &c_path(source)?, &target, libc::AT_SYMLINK_FOLLOW)
     });
     match through_proc {

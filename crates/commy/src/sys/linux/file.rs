@@ -79,12 +79,16 @@ impl File {
     /// # Errors
     /// Those of `open`, above all lost permission; `NotFound` when no way leads to this file any more.
     pub(crate) fn reopen(&self, writable: bool) -> io::Result<File> {
+        let through = |whose| {
+            let opened = with_descriptor_path(self.descriptor(), whose, |path| open_description(path, writable));
+            opened.and_then(|file| self.adopt_same(file))
+        };
         let by_descriptor = if self.still_same() {
-            with_descriptor_path(self.descriptor(), |path| open_description(path, writable))
+            through(Whose::Process).or_else(|_| through(Whose::Thread))
         } else {
             Err(gone("the descriptor was closed by someone else"))
         };
-        match by_descriptor.and_then(|file| self.adopt_same(file)) {
+        match by_descriptor {
             Ok(file) => Ok(file),
             Err(first) => match self.path.get().map(|path| open_description(path, writable)) {
                 Some(Ok(file)) => self.adopt_same(file),
@@ -232,23 +236,26 @@ fn status_of(descriptor: RawFd) -> Option<libc::stat> {
     Some(unsafe { found.assume_init() })
 }
 
-/// Calls `use_path` with a path under `/proc` that leads to an open descriptor. Makes no allocation.
-///
-/// That of the process, which is found in half the time; and that of this thread where it fails, for those of the process
-/// vanish when its first thread has ended.
-pub(super) fn with_descriptor_path<R>(
-    descriptor: RawFd,
-    mut use_path: impl FnMut(&Path) -> io::Result<R>,
-) -> io::Result<R> {
-    let mut through = |whose: &str| {
-        let mut buffer = [0_u8; 48];
-        let mut rest = &mut buffer[..];
-        write!(rest, "/proc/{whose}/fd/{descriptor}").expect("a number fits");
-        let unused = rest.len();
-        let text = std::str::from_utf8(&buffer[..buffer.len() - unused]).expect("ASCII");
-        use_path(Path::new(text))
+/// Whose descriptors are looked at. Those of the process are those of its first thread: they vanish when that has ended, and
+/// are other ones than ours if a thread has parted from it. They are found in half the time.
+#[derive(Clone, Copy)]
+pub(super) enum Whose {
+    Process,
+    Thread,
+}
+
+/// Calls `use_path` with the path under `/proc` that leads to an open descriptor. Makes no allocation.
+pub(super) fn with_descriptor_path<R>(descriptor: RawFd, whose: Whose, use_path: impl FnOnce(&Path) -> R) -> R {
+    let folder = match whose {
+        Whose::Process => "self",
+        Whose::Thread => "thread-self",
     };
-    through("self").or_else(|_| through("thread-self"))
+    let mut buffer = [0_u8; 48];
+    let mut rest = &mut buffer[..];
+    write!(rest, "/proc/{folder}/fd/{descriptor}").expect("a number fits");
+    let unused = rest.len();
+    let text = std::str::from_utf8(&buffer[..buffer.len() - unused]).expect("ASCII");
+    use_path(Path::new(text))
 }
 
 /// Opens without ever waiting for the other end of a pipe and without taking over a terminal.

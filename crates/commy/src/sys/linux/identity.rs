@@ -17,9 +17,15 @@ impl ProcessIdentity {
     }
 }
 
-/// The namespace of our process numbers; `None` unless `/proc` is known to use the same numbers. A process never changes
-/// its own, so it is looked up once.
+/// The namespace of our process numbers; `None` unless `/proc` is known to use the same numbers, which is asked each time:
+/// another one may be mounted there.
 pub(super) fn current_pid_namespace() -> Option<u64> {
+    let seen = fs::read_link("/proc/self").ok()?;
+    (seen.to_str()?.parse::<u32>().ok()? == std::process::id()).then(pid_namespace)?
+}
+
+/// The namespace of our process numbers. A process never changes its own, so it is looked up once.
+fn pid_namespace() -> Option<u64> {
     // {epoch + 1, namespace}, the second stored first: who finds the epoch finds what belongs to it.
     static KNOWN: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
     fork::ensure_hooks();
@@ -27,20 +33,11 @@ pub(super) fn current_pid_namespace() -> Option<u64> {
     if KNOWN[0].load(Ordering::Acquire) == epoch {
         return Some(KNOWN[1].load(Ordering::Relaxed));
     }
-    let found = look_up_pid_namespace()?;
+    // The first thread of the process may have ended, and this is gone from /proc/self then.
+    let found = fs::metadata("/proc/self/ns/pid").or_else(|_| fs::metadata("/proc/thread-self/ns/pid")).ok()?.ino();
     KNOWN[1].store(found, Ordering::Relaxed);
     KNOWN[0].store(epoch, Ordering::Release);
     Some(found)
-}
-
-fn look_up_pid_namespace() -> Option<u64> {
-    let seen = fs::read_link("/proc/self").ok()?;
-    if seen.to_str()?.parse::<u32>().ok()? != std::process::id() {
-        return None;
-    }
-    // The first thread of the process may have ended, and this is gone from /proc/self then.
-    let namespace = fs::metadata("/proc/self/ns/pid").or_else(|_| fs::metadata("/proc/thread-self/ns/pid"));
-    namespace.ok().map(|namespace| namespace.ino())
 }
 
 /// The kernel's number of this thread, as in `/proc` and in debuggers.

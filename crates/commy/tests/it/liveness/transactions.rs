@@ -5,7 +5,7 @@ use crate::model::unwind;
 use crate::refused;
 use crate::support::child::{self, End};
 use crate::support::temporary::{Temporary, quiet};
-use commy::{Error, Region, Result, SharedVec, Transaction};
+use commy::{Error, Region, Result, SharedHashMap, SharedVec, Transaction};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -387,4 +387,36 @@ fn nobody_sees_half_of_a_transaction() {
         });
         println!("{looks} looks");
     });
+}
+
+#[test]
+fn a_transaction_that_has_failed_is_forgotten_by_the_next_change() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let map: SharedHashMap<u64, u64> = region.object("map").unwrap();
+    let vector: SharedVec<u64> = region.object("vector").unwrap();
+    map.insert(1, 1).unwrap();
+    vector.extend([1, 2]).unwrap();
+    for round in 0..4 {
+        // It has taken no lock, has read, has changed something, has unwound.
+        let failed = catch_unwind(AssertUnwindSafe(|| {
+            region.transaction(|tx| {
+                match round {
+                    0 => {}
+                    1 => drop(tx.read(&map)?),
+                    2 => tx.write(&vector)?.push(7)?,
+                    _ => unwind(),
+                }
+                Err::<(), _>(Error::NotFound)
+            })
+        }));
+        assert!(!matches!(failed, Ok(Ok(()))));
+        assert_eq!(map.update(&1, |value| *value += 1).unwrap(), Some(()));
+        vector.push(3).unwrap();
+        assert_eq!(vector.pop().unwrap(), Some(3));
+        assert!(vector.set(0, round).unwrap());
+    }
+    assert_eq!(map.get(&1).unwrap(), Some(5));
+    assert_eq!(vector.to_vec().unwrap(), [3, 2]);
+    assert!(region.check().unwrap().is_clean());
 }
