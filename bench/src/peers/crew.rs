@@ -242,15 +242,16 @@ pub(crate) const MAP: &str = "map";
 fn play_commy(path: &Path, yard: &Yard) -> Outcome {
     let region = Region::open(path)?;
     let map: SharedHashMap<u64, u64> = region.object(MAP)?;
-    let mut probe = Probe::new(&region)?;
+    // Made for each task that wants it: while there is one, this thread is inside a change.
+    let probe = || Probe::new(&region);
     serve(yard, |task, first| match task {
         Task::Map { every, count } => look_up(
             (yard.keys(), first, every, count),
             |key| Ok(map.get(key)?),
             |key| Ok(map.insert(*key, *key)?.is_some()),
         ),
-        Task::Stress { count, size } => stress(&mut probe, count as usize, size as usize),
-        Task::Mixed { rounds, random } => mixed(&mut probe, rounds, random, first),
+        Task::Stress { count, size } => stress(&mut probe()?, count as usize, size as usize),
+        Task::Mixed { rounds, random } => mixed(&mut probe()?, rounds, random, first),
     })
 }
 

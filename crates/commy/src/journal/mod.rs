@@ -1,6 +1,7 @@
 //! Contexts: what an operation, a guard or a transaction has changed and how it is undone.
 //!
-//! Invariants: J1 a byte that was live when the context began changes only after its old value is in the log. J2 undo
+//! Invariants: J1 a byte that was live when the context began changes only after its old value is in the log, or by one
+//! store that is all of the change (`single`). J2 undo
 //! runs only in phase Active and only while every word that the context took is still held. J3 the in-flight word is
 //! settled before any list of its lane moves.
 
