@@ -46,13 +46,6 @@ const VICTIMS: &[&str] = &[
     "regions: close",
 ];
 
-/// Operations that copy some hundred kilobytes again and again: minutes of single steps each.
-const LONG: [&str; 3] = [
-    "long SharedVec: texts for which there is no room",
-    "long SharedVecDeque: texts for which there is no room",
-    "rows: long SharedVec: calls that find no room and change nothing",
-];
-
 impl Subject {
     /// Everything that is to be survived.
     pub fn all() -> Vec<Subject> {
@@ -104,14 +97,11 @@ impl Subject {
         }
     }
 
-    /// Does it belong to the sample of this offset? What takes long takes turns: recoveries from one death of their victims
-    /// each, one of the long operations.
+    /// Does it belong to the sample of this offset? Recording a recovery takes long, so victims take turns.
     pub fn is_in_sample(&self, offset: u64) -> bool {
-        let turn = (offset % 3) as usize;
         match self {
-            Subject::Recovery { quarter, .. } => usize::from(*quarter) == 1 + turn,
-            Subject::Operation { name } => !LONG.contains(&name.as_str()) || LONG[turn] == name,
-            Subject::Creation => true,
+            Subject::Recovery { quarter, .. } => u64::from(*quarter) == 1 + offset % 3,
+            _ => true,
         }
     }
 

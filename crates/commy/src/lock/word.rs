@@ -40,8 +40,8 @@ pub(crate) mod change_class {
 /// Takes the word if it is free and not claimed. A claim that is made between the look and the taking does not count yet:
 /// it is as if the word had been taken before it.
 ///
-/// On x86-64 a read-modify-write of the very half that `release` stores: where the last store to the word is narrower, a processor
-/// cannot begin before that store is in the cache (3.3 ns more for a lock and its release on a Zen 4).
+/// On x86-64 a read-modify-write of the very half that `release` stores: where the last store to the word is narrower, a
+/// processor cannot begin before that store is in the cache (3.3 ns more for a lock and its release on a Zen 4).
 #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
 #[inline(always)]
 pub(crate) fn try_lock(word: &AtomicU32, lock_id: u32) -> bool {

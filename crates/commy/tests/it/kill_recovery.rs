@@ -112,6 +112,18 @@ pub const VICTIMS: &[&[Victim]] = &[
         ("SharedVecDeque<String>: push_back for which somebody has waited", "wake: flag cleared, nobody woken", 1),
         ("SharedHashSet<String>: guard of many calls", "commit: committed, words held", 1),
     ],
+    // By the short way: nothing recorded, or some words.
+    &[
+        ("SharedVec<u64>: push", "vector: length about to change", 1),
+        ("SharedVec<u64>: push", "vector: length changed", 1),
+        ("SharedVec<u64>: set", "value: overwritten", 1),
+        ("SharedVec<Record>: set", "value: overwritten", 1),
+        ("SharedVecDeque<u64>: pop_front", "append: words counted", 1),
+        ("SharedVecDeque<u64>: pop_front", "deque: head moved on, not counted", 1),
+        ("SharedHashMap<u64, u64>: insert", "table: control set, not counted", 1),
+        ("SharedHashMap<u64, u64>: remove", "commit: committed, words held", 1),
+        ("a call inside another", "vector: slot live", 1),
+    ],
 ];
 
 /// What came of a victim and its recoverers.
@@ -243,11 +255,13 @@ recoverers_are_killed! {
     a_recoverer_of_the_heap_and_of_objects_may_die_anywhere: 2, Way::Live, 0;
     a_recoverer_of_guards_and_threads_may_die_anywhere: 3, Way::Live, 3;
     a_recoverer_of_queues_may_die_anywhere: 4, Way::Live, 0;
+    a_recoverer_of_short_changes_may_die_anywhere: 5, Way::Live, 0;
     an_opener_who_finds_a_transaction_may_die_anywhere: 0, Way::Open, 0;
     an_opener_who_finds_logs_and_rollbacks_may_die_anywhere: 1, Way::Open, 0;
     an_opener_who_finds_the_heap_and_objects_may_die_anywhere: 2, Way::Open, 0;
     an_opener_who_finds_guards_and_threads_may_die_anywhere: 3, Way::Open, 0;
     an_opener_who_finds_queues_may_die_anywhere: 4, Way::Open, 0;
+    an_opener_who_finds_short_changes_may_die_anywhere: 5, Way::Open, 0;
 }
 
 /// The entry point of a crowd: takes all process slots, and goes with locks held and objects without a name.

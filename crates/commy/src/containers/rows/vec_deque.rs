@@ -161,9 +161,7 @@ pub(in crate::containers) fn pop_from<T: Value>(object: &Object, side: Side) -> 
 #[inline(always)]
 fn pop_shortly<T: Value>(single: &mut Single, space: &Space, raw: &RawHeader, side: Side) -> Outcome<Option<T>> {
     let queue = queue::<T>(space, raw);
-    if queue.len() == 0 {
-        return Outcome::Same(None);
-    }
+    let Some(last) = queue.len().checked_sub(1) else { return Outcome::Same(None) };
     let Some(place) = queue.end_place(side == Side::Front) else { return Outcome::Longer };
     let Ok(value) = take_locked(space, place) else { return Outcome::Longer };
     match side {
@@ -171,7 +169,7 @@ fn pop_shortly<T: Value>(single: &mut Single, space: &Space, raw: &RawHeader, si
             queue.record_front(single);
             queue.drop_front(1);
         }
-        Side::Back => queue.shorten(queue.len() - 1),
+        Side::Back => queue.shorten(last),
     }
     Outcome::Changed(Some(value))
 }

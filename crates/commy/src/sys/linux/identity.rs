@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::common::{ProcessIdentity, cut_name};
 use super::fork;
 use super::proc_fs::own_stat;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 impl ProcessIdentity {
     /// This process. A forked child is another one: ask again.

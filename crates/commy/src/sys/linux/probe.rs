@@ -29,7 +29,8 @@ pub(crate) fn all_tasks_exiting(identity: &ProcessIdentity) -> bool {
 }
 
 fn every_task_exits(identity: &ProcessIdentity) -> Option<bool> {
-    if has_memory(identity.pid)? {
+    // Where that cannot be told, the looks below tell.
+    if has_memory(identity.pid) == Some(true) {
         return Some(false); // the usual answer: somebody is alive
     }
     let exits = match first_task_is_all(|| process_stat(identity.pid), identity)? {
