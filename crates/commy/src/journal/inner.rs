@@ -37,7 +37,7 @@ impl<'a> Inner<'a> {
         let heap = &self.actor.lane.heap;
         heap.held_arena.put(self.actor.space.offset_of(arena));
         crash_point!("inner: arena intent");
-        let got = lock::try_lock(&arena.word, self.actor.lock_id());
+        let got = lock::try_lock_past_claims(&arena.word, self.actor.lock_id());
         crash_point!("inner: arena locked");
         if !got {
             heap.held_arena.put(0);

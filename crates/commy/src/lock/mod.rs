@@ -18,5 +18,6 @@ pub(crate) use role::{
 pub(crate) use version::{close_version, is_stable, open_version};
 pub(crate) use wait::{Blocked, Waiting, wait_for_word};
 pub(crate) use word::{
-    CHANGE, Flags, OWNER, change_class, holder, lock_class, owner_of, release, try_lock, try_release, wake,
+    CHANGE, Flags, OWNER, change_class, holder, lock_class, owner_of, release, try_lock, try_lock_past_claims,
+    try_release, wake,
 };

@@ -48,6 +48,8 @@ pub(crate) struct Waiting {
     /// For a read: counts as old from the beginning, and in the word.
     reader: bool,
     counted: bool,
+    /// For a write: has reserved the word.
+    reserved: bool,
     reserved_since: Option<Instant>,
     walked: Option<Instant>,
     slept: bool,
@@ -61,6 +63,7 @@ impl Waiting {
             seen: None,
             reader: false,
             counted: false,
+            reserved: false,
             reserved_since: None,
             walked: None,
             slept: false,
@@ -229,6 +232,7 @@ pub(crate) fn wait_for_word(
             continue;
         }
         waiting.counted |= waiting.reader;
+        waiting.reserved |= !waiting.reader && wanted & RESERVED != 0;
         waiting.sleep(actor, word, offset, wanted, class, Some(owner))?;
         if owner != 0 && waiting.time_to_probe(actor, owner - 1) {
             probe_owner(actor, word, owner)?;
@@ -276,8 +280,11 @@ impl Waiting {
         }
     }
 
-    /// Takes a claim back after a failure.
+    /// Takes a claim back after a failure. (Another writer that has reserved the word, too, does so again at its next look.)
     pub(crate) fn withdraw(&mut self, word: &AtomicU32) {
+        if std::mem::take(&mut self.reserved) {
+            word.fetch_and(!RESERVED, Ordering::SeqCst);
+        }
         if std::mem::take(&mut self.counted) {
             let less = |word: u32| (word & READERS != 0).then(|| word - ONE_READER);
             let _ = word.fetch_update(Ordering::SeqCst, Ordering::Relaxed, less);

@@ -1,9 +1,10 @@
 //! A small region with some of everything, made by the real heap and containers; what is done to it elsewhere.
 
+mod claims;
 mod damage;
 mod random;
 
-use crate::sys::atomic::AtomicU64;
+use crate::sys::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::check;
