@@ -10,7 +10,7 @@ const CAPACITY: u64 = if cfg!(windows) {
     // Where Windows has no placeholders for addresses, this much is mapped at once, and more could fail to grow.
     1 << 30
 } else {
-    8 << 30
+    16 << 30
 };
 
 /// Where files are in memory.

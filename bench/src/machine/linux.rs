@@ -64,6 +64,13 @@ pub(crate) fn describe() -> String {
     format!("{cores} x {model}, load {load}; huge pages: private {private}, shared {shared}")
 }
 
+/// Bytes of memory that may be taken before something has to go.
+pub(crate) fn available_memory() -> usize {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB"));
+    line.and_then(|number| number.parse::<usize>().ok()).map_or(0, |kib| kib << 10)
+}
+
 /// The caches of a core, by which knees can be told.
 pub(crate) fn caches() -> String {
     let read = |index: u32, file: &str| {

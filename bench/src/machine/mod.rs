@@ -7,9 +7,11 @@ mod linux;
 mod windows;
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{caches, describe, keep_freed_memory, processors, stay_on, system, thread_time};
+pub(crate) use linux::{
+    available_memory, caches, describe, keep_freed_memory, processors, stay_on, system, thread_time,
+};
 #[cfg(windows)]
-pub(crate) use windows::{caches, describe, keep_freed_memory, system, thread_time};
+pub(crate) use windows::{available_memory, caches, describe, keep_freed_memory, system, thread_time};
 
 /// What the figures were made with: Commy, the system, the compiler.
 pub(crate) fn versions() -> Vec<(&'static str, String)> {

@@ -3,6 +3,7 @@
 
 use crate::Outcome;
 use crate::arguments::Arguments;
+use crate::machine;
 use crate::measure::{Samples, each};
 use crate::report::{Line, Report, Target};
 use crate::rows::{Other, Unit};
@@ -10,8 +11,11 @@ use crate::scratch::Scratch;
 use commy::SharedVec;
 use std::hint::black_box;
 
-/// MiB that the vector reaches. One that doubles needs room for the old and the new: the region grows to 4 GiB.
-const SIZES: [usize; 7] = [1, 4, 16, 64, 256, 1024, 2048];
+/// MiB that the vector reaches.
+const SIZES: [usize; 8] = [1, 4, 16, 64, 256, 1024, 2048, 4096];
+/// MiB of memory that a size takes, at most: a vector that doubles leaves as much room as it has, in smaller pieces, and
+/// there is the private one.
+const ROOM: usize = 3;
 const PAGE: usize = 4096;
 /// Numbers of a page, and those that are appended at a time.
 const NUMBERS: usize = PAGE / size_of::<u64>();
@@ -36,6 +40,11 @@ fn grow(arguments: &Arguments, report: &mut Report) -> Outcome {
     };
     let mut reached = 0;
     for size in sizes {
+        let free = machine::available_memory() >> 20;
+        if !arguments.quick && free < (size - (reached >> 20)) * ROOM {
+            report.note("growth", format!("to {} MiB only: {free} MiB of memory are free", reached >> 20));
+            break;
+        }
         let pieces = ((size << 20) - reached) / size_of_val(&piece);
         let pages = pieces * PIECE / NUMBERS;
         let ours = each(pages, || Ok((0..pieces).try_for_each(|_| shared.extend_from_slice(black_box(&piece)))?))?;
