@@ -235,7 +235,7 @@ impl Attachment {
         ThreadLane::current(self)
     }
 
-    /// As [`lane`](Self::lane), if it is the one that the thread used last.
+    /// As [`lane`](Self::lane), if it is one of those that the thread used last.
     #[inline(always)]
     pub(crate) fn current_lane(&self) -> Option<&ThreadLane> {
         ThreadLane::cached(self)
@@ -344,8 +344,11 @@ fn settle_everything(space: &Space, foreign: bool) -> Result<()> {
         counter.put(counter.peek().wrapping_add(sys::random_u64() & 0xffff_ffff) & ((1 << 48) - 1));
     }
     for slot in 0..space.geometry.slot_count {
-        let state = &space.slot(slot).state;
-        state.put(state.peek() & !0xff);
+        let (state, free) = (&space.slot(slot).state, space.slot(slot).state.peek() & !0xff);
+        // (Most are, and a store takes a page fault for each page of them.)
+        if state.peek() != free {
+            state.put(free);
+        }
     }
     space.words().freeze.store(0, Ordering::Release);
     // Of two owners of a block one could change what the other lends.

@@ -51,6 +51,16 @@ struct Current {
     lane: *const ThreadLane,
 }
 
+impl Current {
+    const NONE: Current = Current { attachment: 0, lane: std::ptr::null() };
+
+    /// The place of an attachment's lane.
+    #[inline(always)]
+    fn place(of: &[Cell<Current>; CACHED], attachment: u64) -> &Cell<Current> {
+        &of[attachment as usize % CACHED]
+    }
+}
+
 struct Owned {
     attachment: Weak<Attachment>,
     id: u64,
@@ -61,15 +71,18 @@ struct Owned {
 /// The lanes of a thread; dropped when it ends.
 struct OwnedLanes(RefCell<Vec<Owned>>);
 
+/// So many regions a thread can use in turns with each lane one look away.
+const CACHED: usize = 4;
+
 thread_local! {
-    /// The lane used last; has no destructor, so it can be read at any time.
-    static CURRENT: Cell<Current> = const { Cell::new(Current { attachment: 0, lane: std::ptr::null() }) };
+    /// The lanes used last, each at the place of its attachment's number; has no destructor, so it can be read at any time.
+    static CURRENT: [Cell<Current>; CACHED] = const { [const { Cell::new(Current::NONE) }; CACHED] };
     static OWNED: OwnedLanes = const { OwnedLanes(RefCell::new(Vec::new())) };
 }
 
 impl Drop for OwnedLanes {
     fn drop(&mut self) {
-        CURRENT.set(Current { attachment: 0, lane: std::ptr::null() });
+        forget_current();
         for owned in self.0.take() {
             if owned.fork_epoch == sys::fork_epoch()
                 && let Some(attachment) = owned.attachment.upgrade()
@@ -81,9 +94,9 @@ impl Drop for OwnedLanes {
     }
 }
 
-/// Forgets the cached lane (a forked child must not use its parent's).
+/// Forgets the cached lanes (a forked child must not use its parent's).
 pub(super) fn forget_current() {
-    CURRENT.set(Current { attachment: 0, lane: std::ptr::null() });
+    CURRENT.with(|current| current.iter().for_each(|place| place.set(Current::NONE)));
 }
 
 impl ThreadLane {
@@ -112,10 +125,10 @@ impl ThreadLane {
         }
     }
 
-    /// As [`current`](Self::current), if it is the lane that this thread used last.
+    /// As [`current`](Self::current), if it is one of the lanes that this thread used last.
     #[inline(always)]
     pub(super) fn cached(attachment: &Attachment) -> Option<&ThreadLane> {
-        let current = CURRENT.get();
+        let current = CURRENT.with(|current| Current::place(current, attachment.id).get());
         // SAFETY: T1: the cache is this thread's, ids are never reused, and lanes live as long as the attachment.
         (current.attachment == attachment.id).then(|| unsafe { &*current.lane })
     }
@@ -142,7 +155,7 @@ impl ThreadLane {
             // This thread is ending and its lanes are gone: one more, until somebody notices that it has ended.
             Err(_) => attachment.claim_thread_lane(true)?,
         };
-        CURRENT.set(Current { attachment: attachment.id, lane });
+        CURRENT.with(|current| Current::place(current, attachment.id).set(Current { attachment: attachment.id, lane }));
         // SAFETY: T1.
         Ok(unsafe { &*lane })
     }

@@ -4,6 +4,7 @@
 //! holds it; every pointer it hands out is valid until that context ends or the container changes.
 
 mod arrange;
+mod body_cache;
 mod bytes;
 mod channel;
 mod counter;
@@ -14,6 +15,7 @@ mod gauge;
 mod hash;
 mod owned;
 mod place;
+mod remembered;
 mod shape;
 mod slot;
 mod table;
@@ -21,6 +23,7 @@ mod tree;
 mod vector;
 mod view_cache;
 
+pub(crate) use body_cache::BodyCache;
 pub(crate) use bytes::{Content, copy_out_content, room_ahead, same_content};
 pub(crate) use channel::{Channel, ChannelView, End, Side, found_channel, messages, role_words};
 pub(crate) use counter::Counter;
@@ -32,8 +35,7 @@ pub(crate) use hash::hash_bytes;
 pub use owned::Owned;
 pub use place::Place;
 pub(crate) use place::{
-    Image, OwnedPart, copy_bytes_out, known_place_in_vector, place_in_vector, release_blocks, release_room,
-    reserve_release,
+    Image, OwnedPart, copy_bytes_out, place_in_vector, release_blocks, release_room, reserve_release,
 };
 pub(crate) use shape::{ContainerKind, Shape};
 pub(crate) use table::{FoundSlot, InRow, Spot, Table, TableView};

@@ -319,23 +319,6 @@ pub(crate) fn place_in_vector(space: &Space, raw: &RawHeader, slot_size: u64, in
     Ok(Some(Place { at: space.resolve(raw.data.peek().wrapping_add(at), slot_size)? }))
 }
 
-/// As [`place_in_vector`], inside what this process knows to be committed. `None`: ask that one. (A length that is
-/// impossible makes it a place of something else, which the value's own check is for.)
-#[inline(always)]
-pub(crate) fn known_place_in_vector(
-    space: &Space,
-    raw: &RawHeader,
-    slot_size: u64,
-    index: u64,
-) -> Option<Option<Place>> {
-    if index >= raw.len.peek() {
-        return Some(None);
-    }
-    let at = raw.data.peek().wrapping_add(index.wrapping_mul(slot_size));
-    (slot_size != 0).then_some(())?;
-    Some(Some(Place { at: space.resolve_known(at, slot_size)? }))
-}
-
 /// Copies `len` bytes of a vector's body out; they may be changing (the caller has validated the length).
 pub(crate) fn copy_bytes_out(space: &Space, data: u64, len: u64) -> Result<Vec<u8>> {
     if len == 0 {

@@ -10,11 +10,10 @@ use crate::containers::values::reader::Reader;
 use crate::containers::values::value::{
     Store, Value, is_short, store_over, store_over_shortly, store_whole, take_locked, take_torn,
 };
-use crate::engine::{Object, ReadLock, Region, WriteLock};
+use crate::engine::{Attempt, Object, ReadLock, Region, WriteLock};
 use crate::journal::{Context, Outcome, Single};
 use crate::raw::{
-    ContainerKind, Descriptor, Owned, Place, Shape, Vector, detach, known_place_in_vector, place_in_vector,
-    release_blocks,
+    BodyCache, ContainerKind, Descriptor, Owned, Place, Shape, Vector, detach, place_in_vector, release_blocks,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -36,12 +35,19 @@ use crate::{Error, Result};
 /// ```
 pub struct SharedVec<T> {
     pub(in crate::containers) object: Object,
+    cache: BodyCache,
     marker: PhantomData<fn() -> T>,
+}
+
+impl<T> SharedVec<T> {
+    fn of(object: Object) -> Self {
+        SharedVec { object, cache: BodyCache::new(), marker: PhantomData }
+    }
 }
 
 impl<T> Clone for SharedVec<T> {
     fn clone(&self) -> Self {
-        SharedVec { object: self.object.clone(), marker: PhantomData }
+        Self::of(self.object.clone())
     }
 }
 
@@ -259,7 +265,7 @@ impl<T: Value> Container for SharedVec<T> {
     }
 
     fn from_object(object: Object) -> Self {
-        SharedVec { object, marker: PhantomData }
+        Self::of(object)
     }
 
     fn object(&self) -> &Object {
@@ -323,27 +329,61 @@ impl<T: Value> SharedVec<T> {
     /// `Timeout`, `Removed`, `Corrupt`.
     #[inline]
     pub fn get(&self, index: usize) -> Result<Option<T>> {
-        let space = self.object.space();
-        let found = self.object.glance(|attempt, raw| {
-            match known_place_in_vector(space, raw, slot_size::<T>(), index as u64)? {
-                Some(place) => Some(Some(take_torn::<T>(attempt, space, place)?.ok()?)),
-                None => Some(None),
-            }
-        });
-        match found {
+        if let Some(value) = self.get_cached(index) {
+            return Ok(Some(value));
+        }
+        match self.get_uncached(index) {
             Some(value) => Ok(value),
             None => self.get_slowly(index),
         }
     }
 
+    /// The usual case with the fewest instructions; `None`: anything else.
+    #[inline(always)]
+    fn get_cached(&self, index: usize) -> Option<T> {
+        let current = || self.object.attempt();
+        let (attempt, place) =
+            self.cache.place(slot_size::<T>(), index as u64, current, |attempt| attempt.version())?;
+        let value = take_torn::<T>(&attempt, self.object.space(), place)?.ok()?;
+        attempt.holds().then_some(value)
+    }
+
+    /// The usual case of a vector that changes all the time; `None`: anything else. (A `Result` would be returned in memory,
+    /// in other pieces than it is read from there.)
+    #[inline(never)]
+    fn get_uncached(&self, index: usize) -> Option<Option<T>> {
+        if self.cache.is_missed_again(self.object.attempt().version()) {
+            self.remember();
+        }
+        self.object.glance(|attempt, raw| self.look_at(attempt, raw, index)?.ok())
+    }
+
     #[cold]
     fn get_slowly(&self, index: usize) -> Result<Option<T>> {
+        self.object.peek(|attempt, raw| self.look_at(attempt, raw, index))
+    }
+
+    /// Copies a value of a vector whose words may be changing; `None`: they were seen to.
+    #[inline(always)]
+    fn look_at(&self, attempt: &Attempt, raw: &RawHeader, index: usize) -> Option<Result<Option<T>>> {
         let space = self.object.space();
-        self.object.peek(|attempt, raw| match place_in_vector(space, raw, slot_size::<T>(), index as u64) {
+        match place_in_vector(space, raw, slot_size::<T>(), index as u64) {
             Ok(Some(place)) => Some(take_torn(attempt, space, place)?.map(Some)),
             Ok(None) => Some(Ok(None)),
             Err(error) => Some(Err(error)),
-        })
+        }
+    }
+
+    /// Remembers where the values are.
+    #[cold]
+    fn remember(&self) {
+        self.cache.install(|| {
+            self.object.glance(|attempt, raw| {
+                let vector = Vector::new(self.object.space(), raw, slot_size::<T>());
+                let len = vector.len();
+                Some((attempt.version(), vector.slots(0, len).ok()?, len))
+            })
+        });
     }
 
     /// Overwrites the value at `index`; `Ok(false)` beyond the end.

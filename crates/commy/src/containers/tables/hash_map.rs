@@ -13,7 +13,7 @@ use crate::containers::values::reader::Reader;
 use crate::containers::values::value::{
     Store, Value, invalid, is_short, store_over, store_over_shortly, take_locked, take_torn,
 };
-use crate::engine::{Object, ReadLock, Region, WriteLock};
+use crate::engine::{Attempt, Object, ReadLock, Region, WriteLock};
 use crate::journal::{Context, Outcome, Single};
 use crate::lock::is_stable;
 use crate::raw::{
@@ -426,7 +426,10 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
 
     #[inline(always)]
     pub(in crate::containers) fn get_by_bytes(&self, key: &[u8]) -> Result<Option<V>> {
-        match self.get_cached::<true>(key) {
+        if let Some(value) = self.get_cached::<true>(key) {
+            return Ok(value);
+        }
+        match self.get_uncached(key) {
             Some(value) => Ok(value),
             None => self.get_slowly(key),
         }
@@ -457,23 +460,36 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
         }
     }
 
+    /// What is still usual: other groups, a table that changes all the time; `None`: anything else. (A `Result` would be
+    /// returned in memory, in other pieces than it is read from there.)
     #[inline(never)]
-    fn get_slowly(&self, key: &[u8]) -> Result<Option<V>> {
+    fn get_uncached(&self, key: &[u8]) -> Option<Option<V>> {
         if let Some(value) = self.get_cached::<false>(key) {
-            return Ok(value);
+            return Some(value);
         }
-        let space = self.object.space();
         if self.cache.is_missed_again(self.object.attempt().version()) {
             self.remember();
         }
-        self.object.peek(|attempt, raw| match find_in::<K, V>(space, raw, key) {
+        self.object.glance(|attempt, raw| self.look_up(attempt, raw, key)?.ok())
+    }
+
+    #[cold]
+    fn get_slowly(&self, key: &[u8]) -> Result<Option<V>> {
+        self.object.peek(|attempt, raw| self.look_up(attempt, raw, key))
+    }
+
+    /// Looks a key up in a table whose words may be changing; `None`: they were seen to.
+    #[inline(always)]
+    fn look_up(&self, attempt: &Attempt, raw: &RawHeader, key: &[u8]) -> Option<Result<Option<V>>> {
+        let space = self.object.space();
+        match find_in::<K, V>(space, raw, key) {
             Ok(Some((_, found))) => {
                 let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
                 Some(take_torn(attempt, space, place)?.map(Some))
             }
             Ok(None) => Some(Ok(None)),
             Err(error) => Some(Err(error)),
-        })
+        }
     }
 
     /// Remembers where the table is.

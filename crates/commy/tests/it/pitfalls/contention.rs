@@ -135,6 +135,53 @@ fn what_is_read_without_a_lock_is_never_torn() {
     is_clean(&region);
 }
 
+/// Other values in another block.
+fn replace(numbers: &SharedVec<u64>, values: impl Iterator<Item = u64>) {
+    let mut guard = numbers.write().unwrap();
+    guard.clear().unwrap();
+    guard.shrink_to_fit().unwrap();
+    guard.extend(values).unwrap();
+}
+
+/// Threads share one handle, and so what it remembers of where the values are.
+#[test]
+fn what_a_handle_remembers_of_a_vector_is_never_of_two_bodies() {
+    let temporary = Temporary::new();
+    let region = quiet().create(temporary.region()).unwrap();
+    let (numbers, others) = (vector(&region, "numbers"), vector(&region, "others"));
+    let (left, stop, reads) = (AtomicU64::new(2), AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for reader in 0..2u64 {
+            let (numbers, left, stop, reads) = (&numbers, &left, &stop, &reads);
+            scope.spawn(move || {
+                let _leave = Leave(left, stop);
+                for round in 0..300_000u64 {
+                    let index = (round * 7919 + reader) % [2, 50, 900, 20_000][round as usize / 8 % 4];
+                    let found = numbers.get(index as usize).unwrap();
+                    assert!(found.is_none_or(|number| number % 100_000 == index), "{found:?} at {index}");
+                    reads.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for round in 0u64.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let len = [1, 30, 1000, 15_000, 0, 200][round as usize % 6];
+                replace(&numbers, (0..len).map(|index| round * 100_000 + index));
+                // What was let go is somebody else's.
+                replace(&others, (0..len * 2).map(|_| u64::MAX));
+                let seen = reads.load(Ordering::Relaxed);
+                while reads.load(Ordering::Relaxed) < seen + 20 && !stop.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+    });
+    is_clean(&region);
+}
+
 #[test]
 fn a_reader_paused_anywhere_in_a_copy_never_gives_out_half_of_it() {
     let temporary = Temporary::new();

@@ -153,5 +153,12 @@ fn a_version_from_a_damaged_file_is_not_taken_for_what_a_handle_remembers() {
         let looked = map.clone().get(&1);
         println!("version {version}: {looked:?}");
         assert!(matches!(looked, Ok(Some(2)) | Err(_)));
+        let numbers: SharedVec<u64> = region.object("numbers").unwrap();
+        numbers.push(7).unwrap();
+        let header = super::recovery::header_of(&content(&temporary.region()), "SharedVec<u64>");
+        overwrite(&temporary.region(), &version.to_le_bytes(), header + 8);
+        let looked = numbers.clone().get(0);
+        println!("version {version}: {looked:?}");
+        assert!(matches!(looked, Ok(Some(7)) | Err(_)));
     }
 }
