@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::mem::offset_of;
 
+use super::finder::Finder;
 use super::hash_map_guard::{HashMapReadGuard, HashMapWriteGuard};
 use crate::containers::Container;
 use crate::containers::values::key::{Key, Lookup, StoreKey};
@@ -15,10 +16,9 @@ use crate::containers::values::value::{
 };
 use crate::engine::{Attempt, Object, ReadLock, Region, WriteLock};
 use crate::journal::{Context, Outcome, Single};
-use crate::lock::is_stable;
 use crate::raw::{
-    ContainerKind, Descriptor, FoundSlot, InRow, Owned, Place, Shape, Spot, Table, TableView, ViewCache, detach,
-    hash_bytes, release_blocks,
+    ContainerKind, Descriptor, FoundSlot, Owned, Place, Shape, Spot, Table, TableView, detach, hash_bytes,
+    release_blocks,
 };
 use crate::region::Space;
 use crate::region::layout::RawHeader;
@@ -27,13 +27,13 @@ use crate::{Error, Result};
 /// A hash table shared between processes; `std::collections::HashMap` with fallible, atomic calls.
 pub struct SharedHashMap<K, V> {
     object: Object,
-    cache: ViewCache,
+    finder: Finder<K, V>,
     marker: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K, V> SharedHashMap<K, V> {
     fn of(object: Object) -> Self {
-        SharedHashMap { object, cache: ViewCache::new(), marker: PhantomData }
+        SharedHashMap { object, finder: Finder::new(), marker: PhantomData }
     }
 }
 
@@ -397,22 +397,13 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// The entry is there as a whole, or the map is as before.
     #[inline]
     pub fn insert(&self, key: impl StoreKey<K>, value: impl Store<V>) -> Result<Option<V>> {
-        StoreKey::with_bytes(&key, |bytes| self.expect(bytes));
+        StoreKey::with_bytes(&key, |bytes| self.finder.expect(&self.object, bytes));
         self.object.change_with(
             const { Layout::<K, V>::SHORT },
             (key, value),
             |single, space, raw, (key, value)| insert_shortly::<K, V>(single, space, raw, key, value),
             |context, raw, (key, value)| insert_in::<K, V>(context, raw, key, value),
         )
-    }
-
-    /// Asks memory for what a change of `key` will touch, before the lock is taken.
-    #[inline(always)]
-    fn expect(&self, key: &[u8]) {
-        if !self.cache.is_of(self.object.header().raw.data_offset()) {
-            self.remember();
-        }
-        self.cache.prefetch(Layout::<K, V>::SLOT, |seed| hash_bytes(seed, key));
     }
 
     /// A copy of the value of `key`. Takes no lock and writes nothing.
@@ -426,81 +417,20 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
 
     #[inline(always)]
     pub(in crate::containers) fn get_by_bytes(&self, key: &[u8]) -> Result<Option<V>> {
-        if let Some(value) = self.get_cached::<true>(key) {
-            return Ok(value);
-        }
-        match self.get_uncached(key) {
-            Some(value) => Ok(value),
-            None => self.get_slowly(key),
-        }
-    }
-
-    /// The usual case with the fewest instructions; `None`: anything else. With `FIRST`, only the first group on the key's
-    /// way is looked at.
-    #[inline(always)]
-    fn get_cached<const FIRST: bool>(&self, key: &[u8]) -> Option<Option<V>> {
-        let space = self.object.space();
-        let (attempt, view, seed) =
-            self.cache.get(Layout::<K, V>::SLOT, || self.object.attempt(), |attempt| attempt.version())?;
-        let hash = hash_bytes(seed, key);
-        let same = |slot: *const u8| is_in::<K, V>(space, slot, key);
-        let found = match FIRST {
-            true => view.find_in_first(hash, same),
-            false => view.find(hash, same).map_or(InRow::Ends, InRow::Found),
+        let take = |attempt: &Attempt, space: &Space, place: Place| {
+            take_torn::<V>(attempt, space, place.part(Layout::<K, V>::VALUE_AT))
         };
-        match found {
-            InRow::Found(found) => {
-                let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
-                let value = take_torn::<V>(&attempt, space, place)?.ok()?;
-                attempt.holds().then_some(Some(value))
-            }
-            // An odd version remembers nothing; only a damaged file has the one that says so.
-            InRow::Ends => (is_stable(attempt.version()) && attempt.holds()).then_some(None),
-            InRow::GoesOn => None,
-        }
+        self.find(key, take)
     }
 
-    /// What is still usual: other groups, a table that changes all the time; `None`: anything else. (A `Result` would be
-    /// returned in memory, in other pieces than it is read from there.)
-    #[inline(never)]
-    fn get_uncached(&self, key: &[u8]) -> Option<Option<V>> {
-        if let Some(value) = self.get_cached::<false>(key) {
-            return Some(value);
-        }
-        if self.cache.is_missed_again(self.object.attempt().version()) {
-            self.remember();
-        }
-        self.object.glance(|attempt, raw| self.look_up(attempt, raw, key)?.ok())
-    }
-
-    #[cold]
-    fn get_slowly(&self, key: &[u8]) -> Result<Option<V>> {
-        self.object.peek(|attempt, raw| self.look_up(attempt, raw, key))
-    }
-
-    /// Looks a key up in a table whose words may be changing; `None`: they were seen to.
+    /// As [`Finder::find`].
     #[inline(always)]
-    fn look_up(&self, attempt: &Attempt, raw: &RawHeader, key: &[u8]) -> Option<Result<Option<V>>> {
-        let space = self.object.space();
-        match find_in::<K, V>(space, raw, key) {
-            Ok(Some((_, found))) => {
-                let place = Place::of(&found).part(Layout::<K, V>::VALUE_AT);
-                Some(take_torn(attempt, space, place)?.map(Some))
-            }
-            Ok(None) => Some(Ok(None)),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    /// Remembers where the table is.
-    #[cold]
-    fn remember(&self) {
-        self.cache.install(|| {
-            self.object.glance(|attempt, raw| {
-                let view = TableView::read(self.object.space(), raw, Layout::<K, V>::SLOT).ok()??;
-                Some((attempt.version(), raw.data_offset(), view, raw.seed()))
-            })
-        });
+    pub(super) fn find<R>(
+        &self,
+        key: &[u8],
+        take: impl Fn(&Attempt, &Space, Place) -> Option<Result<R>> + Copy,
+    ) -> Result<Option<R>> {
+        self.finder.find(&self.object, key, take)
     }
 
     /// Is the key there? Takes no lock.
@@ -508,11 +438,7 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn contains_key<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
-        let space = self.object.space();
-        key.with_bytes(|bytes| {
-            let found = |raw: &RawHeader| find_in::<K, V>(space, raw, bytes).map(|found| found.is_some());
-            self.object.peek(|_, raw| Some(found(raw)))
-        })
+        key.with_bytes(|bytes| Ok(self.find(bytes, |_, _, _| Some(Ok(())))?.is_some()))
     }
 
     /// Takes a key out; returns its value.
@@ -524,7 +450,7 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// The entry is gone as a whole or there as a whole.
     pub fn remove<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
         key.with_bytes(|bytes| {
-            self.expect(bytes);
+            self.finder.expect(&self.object, bytes);
             self.object.change_with(
                 const { Layout::<K, V>::SHORT },
                 bytes,
@@ -662,7 +588,7 @@ impl<K: Key, V: Value + Store<V>> SharedHashMap<K, V> {
     /// The old value or the new one.
     pub fn update<Q: Lookup<K> + ?Sized, R>(&self, key: &Q, change: impl FnOnce(&mut V) -> R) -> Result<Option<R>> {
         key.with_bytes(|bytes| {
-            self.expect(bytes);
+            self.finder.expect(&self.object, bytes);
             // Asked once at most, here or there.
             self.object.change_with(
                 const { is_short::<V>() },

@@ -8,7 +8,9 @@ use crate::Result;
 use crate::containers::Container;
 use crate::containers::values::key::{Key, Lookup, StoreKey};
 use crate::containers::values::value::{Store, Value, take_locked, take_torn};
+use crate::engine::Attempt;
 use crate::raw::{FoundSlot, Place};
+use crate::region::Space;
 
 impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// A copy of the key that is equal to `key`, and of its value. Takes no lock and writes nothing.
@@ -16,19 +18,12 @@ impl<K: Key, V: Value> SharedHashMap<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn get_key_value<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<(K, V)>> {
-        let space = self.object().space();
-        key.with_bytes(|bytes| {
-            self.object().peek(|attempt, raw| match find_in::<K, V>(space, raw, bytes) {
-                Ok(Some((_, found))) => {
-                    let place = Place::of(&found);
-                    let key = take_torn::<K>(attempt, space, place)?;
-                    let value = take_torn::<V>(attempt, space, place.part(Layout::<K, V>::VALUE_AT))?;
-                    Some(key.and_then(|key| Ok(Some((key, value?)))))
-                }
-                Ok(None) => Some(Ok(None)),
-                Err(error) => Some(Err(error)),
-            })
-        })
+        let take = |attempt: &Attempt, space: &Space, place: Place| {
+            let key = take_torn::<K>(attempt, space, place)?;
+            let value = take_torn::<V>(attempt, space, place.part(Layout::<K, V>::VALUE_AT))?;
+            Some(key.and_then(|key| Ok((key, value?))))
+        };
+        key.with_bytes(|bytes| self.find(bytes, take))
     }
 
     /// Copies of the values of several keys, in their order, as they are at one moment. Takes no lock unless writers are

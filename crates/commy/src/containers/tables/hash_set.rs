@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::marker::PhantomData;
 
+use super::finder::Finder;
 use super::hash_map::{Layout, add_in, clear_in, erase_in, find_in, insert_shortly, prove_in, remove_shortly};
 use super::hash_set_guard::{HashSetReadGuard, HashSetWriteGuard};
 use crate::Result;
@@ -32,12 +32,18 @@ use crate::region::layout::RawHeader;
 /// ```
 pub struct SharedHashSet<K> {
     object: Object,
-    marker: PhantomData<fn() -> K>,
+    finder: Finder<K, ()>,
+}
+
+impl<K> SharedHashSet<K> {
+    fn of(object: Object) -> Self {
+        SharedHashSet { object, finder: Finder::new() }
+    }
 }
 
 impl<K> Clone for SharedHashSet<K> {
     fn clone(&self) -> Self {
-        SharedHashSet { object: self.object.clone(), marker: PhantomData }
+        Self::of(self.object.clone())
     }
 }
 
@@ -101,7 +107,7 @@ impl<K: Key> Container for SharedHashSet<K> {
     }
 
     fn from_object(object: Object) -> Self {
-        SharedHashSet { object, marker: PhantomData }
+        Self::of(object)
     }
 
     fn object(&self) -> &Object {
@@ -142,6 +148,7 @@ impl<K: Key> SharedHashSet<K> {
     /// The key is there, or the set is as before.
     #[inline]
     pub fn insert(&self, key: impl StoreKey<K>) -> Result<bool> {
+        StoreKey::with_bytes(&key, |bytes| self.finder.expect(&self.object, bytes));
         self.object.change_with(
             const { K::OWNED.is_empty() },
             key,
@@ -167,11 +174,7 @@ impl<K: Key> SharedHashSet<K> {
     /// `Timeout`, `Removed`, `Corrupt`.
     #[inline]
     pub fn contains<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
-        let space = self.object.space();
-        key.with_bytes(|bytes| {
-            let found = |raw: &RawHeader| find_in::<K, ()>(space, raw, bytes).map(|found| found.is_some());
-            self.object.peek(|_, raw| Some(found(raw)))
-        })
+        key.with_bytes(|bytes| Ok(self.finder.find(&self.object, bytes, |_, _, _| Some(Ok(())))?.is_some()))
     }
 
     /// A copy of the key that is there and equal. Takes no lock and writes nothing.
@@ -179,14 +182,7 @@ impl<K: Key> SharedHashSet<K> {
     /// # Errors
     /// `Timeout`, `Removed`, `Corrupt`.
     pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<K>> {
-        let space = self.object.space();
-        key.with_bytes(|bytes| {
-            self.object.peek(|attempt, raw| match find_in::<K, ()>(space, raw, bytes) {
-                Ok(Some((_, found))) => Some(take_torn(attempt, space, Place::of(&found))?.map(Some)),
-                Ok(None) => Some(Ok(None)),
-                Err(error) => Some(Err(error)),
-            })
-        })
+        key.with_bytes(|bytes| self.finder.find(&self.object, bytes, take_torn::<K>))
     }
 
     /// Takes a key out; was it there?
@@ -198,6 +194,7 @@ impl<K: Key> SharedHashSet<K> {
     /// The key is gone or there.
     pub fn remove<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
         key.with_bytes(|bytes| {
+            self.finder.expect(&self.object, bytes);
             self.object.change_with(
                 const { K::OWNED.is_empty() },
                 bytes,

@@ -1,5 +1,6 @@
 //! Hash maps and sets.
 
+mod finder;
 pub(in crate::containers) mod hash_map;
 pub(in crate::containers) mod hash_map_entry;
 pub(in crate::containers) mod hash_map_guard;

@@ -356,6 +356,18 @@ impl<K: OrderedKey, V: Value> Peek<'_, K, V> {
         }
     }
 
+    /// A copy of something of the entry of a key; `None`: the key is not there.
+    #[inline(always)]
+    pub(in crate::containers) fn find<R>(
+        &self,
+        key: &[u8],
+        copy: impl Fn(&Attempt<'_>, &Space, &Position) -> Option<Result<R>>,
+    ) -> Result<Option<R>> {
+        let space = self.0.space();
+        // (The layout of the view that comes in is a constant no more: a closure is not always inlined.)
+        self.at(|view| view.with_layout(Layout::<K, V>::TREE).find(to::<K>(space, key)), copy)
+    }
+
     #[cold]
     fn at_slowly<R>(
         &self,

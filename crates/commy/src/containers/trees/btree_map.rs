@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
 use super::btree::{
-    ALL, Layout, Peek, copy_locked, find_in, insert_in, pop_in, remove_in, set_value_in, to, validate, with_bounds,
+    ALL, Layout, Peek, copy_locked, find_in, insert_in, pop_in, remove_in, set_value_in, validate, with_bounds,
 };
 use super::btree_map_guard::{BTreeMapReadGuard, BTreeMapWriteGuard};
 use crate::Result;
@@ -115,12 +115,9 @@ impl<K: OrderedKey, V: Value> SharedBTreeMap<K, V> {
     /// `Timeout`, `Removed`, `Corrupt`.
     #[inline]
     pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>> {
-        let space = self.object.space();
         key.with_bytes(|bytes| {
-            self.peek().at(
-                |view| view.find(to::<K>(space, bytes)),
-                |attempt, space, position| take_torn(attempt, space, Layout::<K, V>::value(position)),
-            )
+            self.peek()
+                .find(bytes, |attempt, space, position| take_torn(attempt, space, Layout::<K, V>::value(position)))
         })
     }
 
@@ -129,9 +126,8 @@ impl<K: OrderedKey, V: Value> SharedBTreeMap<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn contains_key<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
-        let space = self.object.space();
         key.with_bytes(|bytes| {
-            let found = self.peek().at(|view| view.find(to::<K>(space, bytes)), |_, _, _| Some(Ok(())));
+            let found = self.peek().find(bytes, |_, _, _| Some(Ok(())));
             Ok(found?.is_some())
         })
     }

@@ -20,8 +20,8 @@ impl<K: OrderedKey, V: Value> SharedBTreeMap<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn get_key_value<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<(K, V)>> {
-        let (space, peek) = (self.object().space(), Peek::<K, V>(self.object(), PhantomData));
-        key.with_bytes(|bytes| peek.at(|view| view.find(to::<K>(space, bytes)), Peek::<K, V>::entry))
+        let peek = Peek::<K, V>(self.object(), PhantomData);
+        key.with_bytes(|bytes| peek.find(bytes, Peek::<K, V>::entry))
     }
 
     /// Copies of the values of several keys, in their order, as they are at one moment. Takes no lock unless writers are
@@ -74,12 +74,9 @@ impl<K: OrderedKey, V: Value> SharedBTreeMap<K, V> {
     }
 
     fn get_stored(&self, key: &impl StoreKey<K>) -> Result<Option<V>> {
-        let (space, peek) = (self.object().space(), Peek::<K, V>(self.object(), PhantomData));
+        let peek = Peek::<K, V>(self.object(), PhantomData);
         StoreKey::with_bytes(key, |bytes| {
-            peek.at(
-                |view| view.find(to::<K>(space, bytes)),
-                |attempt, space, position| take_torn(attempt, space, Layout::<K, V>::value(position)),
-            )
+            peek.find(bytes, |attempt, space, position| take_torn(attempt, space, Layout::<K, V>::value(position)))
         })
     }
 

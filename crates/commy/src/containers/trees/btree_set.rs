@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
-use super::btree::{ALL, Layout, Peek, add_in, find_in, pop_in, remove_in, to, validate, with_bounds};
+use super::btree::{ALL, Layout, Peek, add_in, find_in, pop_in, remove_in, validate, with_bounds};
 use super::btree_set_guard::{BTreeSetReadGuard, BTreeSetWriteGuard};
 use crate::Result;
 use crate::containers::Container;
@@ -123,9 +123,8 @@ impl<K: OrderedKey> SharedBTreeSet<K> {
     /// # Errors
     /// `Timeout`, `Removed`, `Corrupt`.
     pub fn contains<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
-        let space = self.object.space();
         key.with_bytes(|bytes| {
-            let found = self.peek().at(|view| view.find(to::<K>(space, bytes)), |_, _, _| Some(Ok(())));
+            let found = self.peek().find(bytes, |_, _, _| Some(Ok(())));
             Ok(found?.is_some())
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
-use super::btree::{ALL, Layout, Peek, add_in, copy_locked, find_in, to};
+use super::btree::{ALL, Layout, Peek, add_in, copy_locked, find_in};
 use super::btree_set::SharedBTreeSet;
 use super::btree_set_guard::BTreeSetWriteGuard;
 use crate::Result;
@@ -33,12 +33,9 @@ impl<K: OrderedKey> SharedBTreeSet<K> {
     /// # Errors
     /// `Timeout`, `Removed`, `Corrupt`.
     pub fn get<Q: Lookup<K> + ?Sized>(&self, key: &Q) -> Result<Option<K>> {
-        let (space, peek) = (self.object().space(), Peek::<K, ()>(self.object(), PhantomData));
+        let peek = Peek::<K, ()>(self.object(), PhantomData);
         key.with_bytes(|bytes| {
-            peek.at(
-                |view| view.find(to::<K>(space, bytes)),
-                |attempt, space, position| take_torn(attempt, space, Layout::<K, ()>::key(position)),
-            )
+            peek.find(bytes, |attempt, space, position| take_torn(attempt, space, Layout::<K, ()>::key(position)))
         })
     }
 

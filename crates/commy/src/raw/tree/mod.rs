@@ -177,6 +177,12 @@ impl<'a> TreeView<'a> {
         TreeView::read(space, raw, layout).ok_or_else(|| damaged(raw.data.peek()))
     }
 
+    /// The same for a caller who knows its layout as a constant.
+    #[inline(always)]
+    pub(crate) fn with_layout(&self, layout: TreeLayout) -> TreeView<'a> {
+        TreeView { layout, ..*self }
+    }
+
     /// Has it no entries?
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
