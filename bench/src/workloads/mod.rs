@@ -60,7 +60,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     processes::MAP,
     Workload { name: "memory", about: "bytes for each entry of a map", run: memory::run },
     Workload { name: "transaction", about: "one atomic change of two objects", run: transaction::run },
-    Workload { name: "growth", about: "the first write of each page, up to 2 GiB in a vector", run: growth::run },
+    Workload { name: "growth", about: "the first write of each page, up to 4 GiB in a vector", run: growth::run },
     Workload {
         name: "paging",
         about: "page faults, and what `prefault` and huge pages make of them",
