@@ -7,8 +7,12 @@ pub(super) struct Directory(PathBuf);
 
 impl Directory {
     pub(super) fn new() -> Directory {
+        Directory::below(&std::env::temp_dir())
+    }
+
+    pub(super) fn below(folder: &Path) -> Directory {
         let name = format!("commy-sys-{}-{:016x}", std::process::id(), super::random_u64());
-        let path = std::env::temp_dir().join(name);
+        let path = folder.join(name);
         std::fs::create_dir(&path).unwrap();
         Directory(path)
     }

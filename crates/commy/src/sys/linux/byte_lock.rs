@@ -6,7 +6,7 @@
 //! `exec` and death drop it. All threads have stopped by then: the last of them takes the memory down.
 //!
 //! Stacked file systems (overlayfs, the root of most containers) map the file *below* theirs, which pins nothing. That
-//! is measured once for each file; there the descriptor stays open, closed in children by a fork handler, and only
+//! is measured once for each file, unless its file system is known to map as the kernel does; there the descriptor stays open, closed in children by a fork handler, and only
 //! `closefrom` in a living process can still take the lock away.
 
 use std::ffi::{c_int, c_short, c_void};
@@ -39,7 +39,7 @@ impl ByteLock {
     /// Those of [`File::reopen`] for writing, of the lock and of the mapping; the byte is free then.
     pub(crate) fn try_hold(file: &File, offset: u64) -> io::Result<Option<ByteLock>> {
         let _window = fork::descriptor_window();
-        let pins = *file.mapping_pins.get_or_init(|| mapping_pins(file).unwrap_or(false));
+        let pins = *file.mapping_pins.get_or_init(|| file.maps_itself() || mapping_pins(file).unwrap_or(false));
         hold_through(file.reopen(true)?, offset, pins)
     }
 

@@ -174,6 +174,11 @@ impl File {
         self.file.write_all_at(bytes, offset)
     }
 
+    /// Do mappings of it hold the descriptions that they were made through, as far as that is known?
+    pub(super) fn maps_itself(&self) -> bool {
+        file_system::maps_itself(self.descriptor())
+    }
+
     /// What the file lies on; when the system does not say, a network, because that is what gets refused.
     pub(crate) fn file_system(&self) -> FileSystemKind {
         file_system::kind_of(self.descriptor())

@@ -10,14 +10,19 @@ use std::path::PathBuf;
 use super::super::common::FileSystemKind;
 
 const TMPFS: u32 = 0x0102_1994;
+const EXT: u32 = 0xef53;
+const XFS: u32 = 0x5846_5342;
+const BTRFS: u32 = 0x9123_683e;
 
 /// What the file behind a descriptor lies on; `Network` if the system does not say.
 pub(super) fn kind_of(descriptor: RawFd) -> FileSystemKind {
-    magic(|found| {
-        // SAFETY: `found` is writable room for one `statfs`; a bad descriptor is an error.
-        unsafe { libc::fstatfs(descriptor, found) }
-    })
-    .map_or(FileSystemKind::Network("unknown"), classify)
+    magic_of(descriptor).map_or(FileSystemKind::Network("unknown"), classify)
+}
+
+/// Is the file one whose mappings hold the description that they were made through? The kernel's own code sees to that
+/// (`vm_file` of a mapping counts as a user), unless a file system puts another description there; these do not.
+pub(super) fn maps_itself(descriptor: RawFd) -> bool {
+    magic_of(descriptor).is_ok_and(|magic| matches!(magic, TMPFS | EXT | XFS | BTRFS))
 }
 
 /// The numbers are those of linux/magic.h and of the file systems' own sources. Unlisted means local.
@@ -25,7 +30,7 @@ fn classify(magic: u32) -> FileSystemKind {
     use FileSystemKind::{CopyOnWrite, Local, Memory, Network};
     match magic {
         TMPFS | 0x8584_58f6 => Memory, // the second: ramfs
-        0x9123_683e => CopyOnWrite("btrfs"),
+        BTRFS => CopyOnWrite("btrfs"),
         0x2fc1_2fc1 => CopyOnWrite("zfs"),
         0xca45_1a4e => CopyOnWrite("bcachefs"),
         0x3434 => CopyOnWrite("nilfs2"),
@@ -49,6 +54,13 @@ fn classify(magic: u32) -> FileSystemKind {
         0x7c7c_6673 => Network("prl_fs"),
         _ => Local,
     }
+}
+
+fn magic_of(descriptor: RawFd) -> io::Result<u32> {
+    magic(|found| {
+        // SAFETY: `found` is writable room for one `statfs`; a bad descriptor is an error.
+        unsafe { libc::fstatfs(descriptor, found) }
+    })
 }
 
 fn magic(mut call: impl FnMut(*mut libc::statfs) -> c_int) -> io::Result<u32> {
