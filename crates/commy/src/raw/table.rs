@@ -73,20 +73,6 @@ fn tag_of(hash: u64) -> u8 {
     (hash >> 57) as u8
 }
 
-/// The first of the four slots of its group that a key prefers, by bits of its hash that nothing else depends on. Of slots of
-/// 16 bytes four are a line of memory, which a look-up can ask for before it knows more than the hash.
-#[inline(always)]
-fn preferred(hash: u64) -> u64 {
-    hash & 12
-}
-
-/// The first open slot of a group from those on that a key prefers; bit n of `open` is for slot n, and one at least is set.
-#[inline(always)]
-fn nearest(open: u32, hash: u64) -> u32 {
-    let from = preferred(hash) as u32;
-    (((open | open << 16) >> from).trailing_zeros() + from) % 16
-}
-
 /// Bit n: control byte n equals `byte`.
 #[inline(always)]
 fn matches(group: [u8; 16], byte: u8) -> u16 {
@@ -166,12 +152,12 @@ impl TableView {
         (self.data, self.slots, self.mask)
     }
 
-    /// Asks memory for the slots of a group that a key prefers, so that they are not waited for only after its control bytes.
+    /// Asks memory for the slots that are filled first in a group, so that they are not waited for only after its control
+    /// bytes.
     #[inline(always)]
-    fn prefetch_slots(&self, row: u64, hash: u64) {
-        let first = self.slots.wrapping_add(((row + preferred(hash)) * self.slot_size) as usize);
-        // (Of four slots, as far as one can be sure to need them.)
-        for line in 0..(self.slot_size / 16).clamp(1, 2) {
+    fn prefetch_slots(&self, row: u64) {
+        let first = self.slots.wrapping_add((row * self.slot_size) as usize);
+        for line in 0..(self.slot_size / 8).clamp(1, 4) {
             prefetch(first.wrapping_add(line as usize * 64));
         }
     }
@@ -180,7 +166,7 @@ impl TableView {
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: u64) {
         prefetch(self.data.wrapping_add((hash & self.mask) as usize));
-        self.prefetch_slots(hash & self.mask, hash);
+        self.prefetch_slots(hash & self.mask);
     }
 
     /// The control bytes of the group whose first slot is number `row`.
@@ -232,7 +218,7 @@ impl TableView {
 
     #[inline(always)]
     fn find_in_row(&self, row: u64, hash: u64, same: &mut impl FnMut(*const u8) -> bool) -> InRow {
-        self.prefetch_slots(row, hash);
+        self.prefetch_slots(row);
         let group = self.row(row);
         let mut hits = matches(group, tag_of(hash));
         while let Some(hit) = NonZeroU16::new(hits) {
@@ -264,7 +250,7 @@ impl TableView {
             }
             if vacant.is_none() {
                 let open = !full(group) & 0xffff;
-                vacant = (open != 0).then(|| self.slot(row, nearest(open, hash)));
+                vacant = (open != 0).then(|| self.slot(row, open.trailing_zeros()));
             }
             if matches(group, EMPTY) != 0 || step >= self.mask {
                 return vacant.map_or(Spot::Nowhere, Spot::Vacant);
@@ -282,7 +268,7 @@ impl TableView {
         loop {
             let open = !full(self.row(row)) & 0xffff;
             if open != 0 {
-                return Some(self.slot(row, nearest(open, hash)));
+                return Some(self.slot(row, open.trailing_zeros()));
             }
             if step >= self.mask {
                 return None;
