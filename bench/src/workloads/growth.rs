@@ -13,8 +13,8 @@ use std::hint::black_box;
 
 /// MiB that the vector reaches.
 const SIZES: [usize; 8] = [1, 4, 16, 64, 256, 1024, 2048, 4096];
-/// MiB of memory that a size takes, at most: a vector that doubles leaves as much room as it has, in smaller pieces, and
-/// there is the private one.
+/// MiB of memory for each MiB that is appended: a vector that doubles takes twice as much as it had and leaves what it had,
+/// and the private one takes as much more.
 const ROOM: usize = 3;
 const PAGE: usize = 4096;
 /// Numbers of a page, and those that are appended at a time.

@@ -210,7 +210,7 @@ pub(crate) fn wait_for_word(
             let waiters = if waiting.slept { WAITERS } else { 0 };
             let taken = waiting.without_claims(seen) | waiters | actor.lock_id();
             if word.compare_exchange(seen, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
-                waiting.counted = false;
+                (waiting.counted, waiting.reserved) = (false, false);
                 waiting.stop(actor);
                 return Ok(());
             }
@@ -232,7 +232,7 @@ pub(crate) fn wait_for_word(
             continue;
         }
         waiting.counted |= waiting.reader;
-        waiting.reserved |= !waiting.reader && wanted & RESERVED != 0;
+        waiting.reserved |= !waiting.reader && owner != 0 && aged;
         waiting.sleep(actor, word, offset, wanted, class, Some(owner))?;
         if owner != 0 && waiting.time_to_probe(actor, owner - 1) {
             probe_owner(actor, word, owner)?;

@@ -28,12 +28,11 @@ use crate::{Error, Result};
 pub struct SharedHashMap<K, V> {
     object: Object,
     finder: Finder<K, V>,
-    marker: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K, V> SharedHashMap<K, V> {
     fn of(object: Object) -> Self {
-        SharedHashMap { object, finder: Finder::new(), marker: PhantomData }
+        SharedHashMap { object, finder: Finder::new() }
     }
 }
 

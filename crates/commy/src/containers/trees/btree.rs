@@ -343,17 +343,14 @@ impl<K: OrderedKey, V: Value> Peek<'_, K, V> {
         copy: impl Fn(&Attempt<'_>, &Space, &Position) -> Option<Result<R>>,
     ) -> Result<Option<R>> {
         let space = self.0.space();
-        let found = self.0.glance(|attempt, raw| {
-            let view = TreeView::read(space, raw, Layout::<K, V>::TREE)?;
-            match seek(&view)? {
-                Search::Found(position) => Some(Some(copy(attempt, space, &position)?.ok()?)),
-                _ => Some(None),
+        self.0.peek(|attempt, raw| {
+            let view = TreeView::read(space, raw, Layout::<K, V>::TREE);
+            match view.as_ref().and_then(&seek) {
+                Some(Search::Found(position)) => Some(copy(attempt, space, &position)?.map(Some)),
+                Some(_) => Some(Ok(None)),
+                None => Some(Err(damaged(raw))),
             }
-        });
-        match found {
-            Some(found) => Ok(found),
-            None => self.at_slowly(&seek, &copy),
-        }
+        })
     }
 
     /// A copy of something of the entry of a key; `None`: the key is not there.
@@ -366,23 +363,6 @@ impl<K: OrderedKey, V: Value> Peek<'_, K, V> {
         let space = self.0.space();
         // (The layout of the view that comes in is a constant no more: a closure is not always inlined.)
         self.at(|view| view.with_layout(Layout::<K, V>::TREE).find(to::<K>(space, key)), copy)
-    }
-
-    #[cold]
-    fn at_slowly<R>(
-        &self,
-        seek: &impl Fn(&TreeView<'_>) -> Option<Search>,
-        copy: &impl Fn(&Attempt<'_>, &Space, &Position) -> Option<Result<R>>,
-    ) -> Result<Option<R>> {
-        let space = self.0.space();
-        self.0.peek(|attempt, raw| {
-            let view = TreeView::read(space, raw, Layout::<K, V>::TREE);
-            match view.as_ref().and_then(seek) {
-                Some(Search::Found(position)) => Some(copy(attempt, space, &position)?.map(Some)),
-                Some(_) => Some(Ok(None)),
-                None => Some(Err(damaged(raw))),
-            }
-        })
     }
 
     /// A copy of the key and the value at a position.

@@ -6,8 +6,8 @@
 //! `exec` and death drop it. All threads have stopped by then: the last of them takes the memory down.
 //!
 //! Stacked file systems (overlayfs, the root of most containers) map the file *below* theirs, which pins nothing. That
-//! is measured once for each file, unless its file system is known to map as the kernel does; there the descriptor stays open, closed in children by a fork handler, and only
-//! `closefrom` in a living process can still take the lock away.
+//! is measured once for each file whose file system is not known to map as the kernel does; where it is so the descriptor
+//! stays open, closed in children by a fork handler, and only `closefrom` in a living process can still take the lock away.
 
 use std::ffi::{c_int, c_short, c_void};
 use std::io;

@@ -24,6 +24,20 @@ fn arenas_that_the_dead_have_reserved_take_blocks_back() {
 }
 
 #[test]
+fn who_gives_up_early_leaves_the_reservation_of_somebody_else() {
+    let world = World::full();
+    let (holder, header) = (world.actor(0), world.header(world.objects[0]));
+    assert!(lock::try_lock(&header.word, holder.lock_id()));
+    header.word.fetch_or(RESERVED_BY_THE_DEAD, Ordering::SeqCst);
+    let mut impatient = world.actor(1);
+    impatient.me.timeout = Duration::ZERO;
+    let waited = acquire(&impatient, &header.word, world.space.offset_of(header), &mut Waiting::new());
+    assert!(matches!(waited, Err(Error::Timeout { .. })), "{waited:?}");
+    assert_eq!(header.word.load(Ordering::SeqCst) & RESERVED_BY_THE_DEAD, RESERVED_BY_THE_DEAD);
+    lock::release(&header.word, holder.lock_id());
+}
+
+#[test]
 fn who_gives_up_takes_its_reservation_back() {
     let world = World::full();
     let (holder, header) = (world.actor(0), world.header(world.objects[0]));
