@@ -107,10 +107,16 @@ pub(crate) struct Standings {
     values: Vec<Vec<f64>>,
     /// How many of them, from the first on, are Commy in several ways.
     ours: usize,
+    /// Why those who are not Commy and failed did.
+    failures: Vec<Option<String>>,
 }
 
 impl Standings {
     /// As [`Rounds::take`], for any number of runners of which the first `ours` are Commy; fewer rounds if they take long.
+    /// A peer that fails runs no more.
+    ///
+    /// # Errors
+    /// Commy failed.
     pub(crate) fn take<R: Runner>(
         rounds: usize,
         ours: usize,
@@ -119,6 +125,7 @@ impl Standings {
     ) -> Outcome<Standings> {
         let names: Vec<String> = runners.iter().map(|runner| runner.name().to_string()).collect();
         let mut values = vec![Vec::new(); runners.len()];
+        let mut failures = vec![None; runners.len()];
         let begin = Instant::now();
         // The first of them does not count.
         for number in 0..=rounds {
@@ -127,26 +134,38 @@ impl Standings {
             }
             for turn in 0..runners.len() {
                 let side = (number + turn) % runners.len();
+                if failures[side].is_some() {
+                    continue;
+                }
                 // A slow one is not warmed up, either: the median leaves out what its first round has cost.
                 if (number == 0 || number > FEW) && runners[side].is_slow() {
                     continue;
                 }
-                let value = round(&mut runners[side]).map_err(|error| format!("{}: {error}", names[side]))?;
-                if number > 0 {
-                    values[side].push(value);
+                match round(&mut runners[side]) {
+                    Ok(value) if number > 0 => values[side].push(value),
+                    Ok(_) => {}
+                    Err(error) if side < ours => return Err(format!("{}: {error}", names[side]).into()),
+                    Err(error) => failures[side] = Some(error.to_string()),
                 }
             }
         }
-        Ok(Standings { names, values, ours })
+        Ok(Standings { names, values, ours, failures })
     }
 
     pub(crate) fn samples(&self, side: usize) -> Samples {
         Samples::new(self.values[side].clone())
     }
 
-    /// Who is not Commy.
+    /// Who is not Commy and ran to the end.
     pub(crate) fn others(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.names.iter().map(String::as_str).enumerate().skip(self.ours)
+        let others = self.names.iter().map(String::as_str).enumerate().skip(self.ours);
+        others.filter(|(side, _)| self.failures[*side].is_none())
+    }
+
+    /// Who failed, and why.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.names.iter().zip(&self.failures);
+        all.filter_map(|(name, failure)| Some((name.as_str(), failure.as_deref()?)))
     }
 
     /// How many times `side` takes as long as `other`, in the rounds that both have run.
@@ -189,5 +208,23 @@ mod tests {
         let rounds = Rounds::take(5, [&mut slow, &mut fast]).unwrap();
         assert_eq!(rounds.ratio(0, 1), 2.0);
         assert_eq!(rounds.samples(1).median(), 40.0);
+    }
+
+    #[test]
+    fn a_peer_that_fails_leaves_the_race() {
+        struct Named(&'static str);
+        impl Runner for Named {
+            fn name(&self) -> &str {
+                self.0
+            }
+        }
+        let mut runners = [Named("ours"), Named("fails"), Named("runs")];
+        let race = |runners: &mut [Named; 3], failing: &str| {
+            Standings::take(3, 1, runners, |runner| if runner.0 == failing { Err("lost".into()) } else { Ok(1.0) })
+        };
+        let standings = race(&mut runners, "fails").unwrap();
+        assert_eq!(standings.others().collect::<Vec<_>>(), [(2, "runs")]);
+        assert_eq!(standings.failures().collect::<Vec<_>>(), [("fails", "lost")]);
+        assert_eq!(race(&mut runners, "ours").err().unwrap().to_string(), "ours: lost");
     }
 }

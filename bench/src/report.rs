@@ -194,6 +194,9 @@ impl Report {
             let other = Some((name, &race.samples(side), race.ratio(ours, side)));
             self.add(Line::of_samples(what, &times, other, target(name)));
         }
+        for (name, why) in race.failures() {
+            self.note(format!("{name} in {}: {what}", self.workload), format!("failed: {why}"));
+        }
     }
 
     /// Says how many targets were missed; what is to be saved.

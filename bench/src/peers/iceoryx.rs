@@ -42,12 +42,13 @@ pub(super) fn service_name(path: &Path, part: &str) -> Outcome<ServiceName> {
 
 impl End for Ports {
     fn send(&mut self, value: u64) -> Outcome {
-        self.publisher.loan_uninit()?.write_payload(value).send()?;
-        Ok(())
+        match self.publisher.loan_uninit()?.write_payload(value).send()? {
+            1 => Ok(()),
+            count => Err(format!("a message was delivered to {count} subscribers").into()),
+        }
     }
 
     fn receive(&mut self) -> Outcome<u64> {
-        let value = until(|| Ok(self.subscriber.receive()?.map(|sample| *sample)))?;
-        Ok(value.ok_or("nobody gives")?)
+        until(|| Ok(self.subscriber.receive()?.map(|sample| *sample)))
     }
 }

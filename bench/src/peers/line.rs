@@ -130,46 +130,49 @@ impl Queues {
 
 impl End for Queues {
     fn send(&mut self, value: u64) -> Outcome {
-        let sent = if self.spins {
-            until(|| Ok(self.send.try_push_back(value)?.then_some(())))?.is_some()
-        } else {
-            self.send.push_back_wait(value, PATIENCE)?
-        };
-        if sent { Ok(()) } else { Err("nobody takes".into()) }
+        if self.spins {
+            return until(|| Ok(self.send.try_push_back(value)?.then_some(())));
+        }
+        if self.send.push_back_wait(value, PATIENCE)? { Ok(()) } else { Err("nobody takes".into()) }
     }
 
     fn receive(&mut self) -> Outcome<u64> {
-        let value = if self.spins {
-            until(|| Ok(self.receive.pop_front()?))?
-        } else {
-            self.receive.pop_front_wait(PATIENCE)?
-        };
-        Ok(value.ok_or("nobody gives")?)
+        if self.spins {
+            return until(|| Ok(self.receive.pop_front()?));
+        }
+        Ok(self.receive.pop_front_wait(PATIENCE)?.ok_or("nobody gives")?)
     }
 }
 
 /// Tries until there is something.
+///
+/// # Errors
+/// Patience is at an end: a message was lost, or the other end is.
 #[inline(always)]
-pub(super) fn until<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
+pub(super) fn until<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
     match attempt()? {
-        Some(found) => Ok(Some(found)),
+        Some(found) => Ok(found),
         None => again(attempt),
     }
 }
 
 #[cold]
-fn again<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
-    for number in 1u32.. {
+fn again<T>(mut attempt: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
+    let mut start = None;
+    for number in 1u64.. {
         if let Some(found) = attempt()? {
-            return Ok(Some(found));
+            return Ok(found);
         }
         std::hint::spin_loop();
-        // The other end may want this core.
+        // The other end may want this core. The clock is not looked at before.
         if number.is_multiple_of(1 << 12) {
             std::thread::yield_now();
+            if start.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                break;
+            }
         }
     }
-    Ok(None)
+    Err(format!("nothing moved for {} s", PATIENCE.as_secs()).into())
 }
 
 /// Two named pipes: what the kernel has.
