@@ -20,7 +20,7 @@ const CI: &[&[&str]] = &[
 const CRASH: &[&[&str]] = &[
     &["model"],
     &["instructions", "--canary"],
-    &["instructions", "--every", "97"],
+    &["instructions", "--every", "97", "--share", "5"],
     &["storm", "--canary"],
     &["storm", "--minutes", "1"],
     &["hostile", "--canary"],

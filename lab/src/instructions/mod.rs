@@ -34,7 +34,10 @@ pub struct Arguments {
     /// Only after every n-th instruction, and of the victims of a recovery one of three
     #[arg(long, default_value_t = 7)]
     every: u64,
-    /// Which of the n; another one each day unless given
+    /// Only one operation in so many; others each day
+    #[arg(long, default_value_t = 1)]
+    share: usize,
+    /// Which of the n, and of the operations; another one each day unless given
     #[arg(long)]
     offset: Option<u64>,
     /// Operations longer than this are killed after visible instructions only
@@ -64,9 +67,19 @@ impl Arguments {
         if self.all || self.canary { 1 } else { self.every.max(1) }
     }
 
-    fn offset(&self) -> u64 {
+    fn turn(&self) -> u64 {
         let today = || std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() / 86_400);
-        self.offset.unwrap_or_else(today) % self.every()
+        self.offset.unwrap_or_else(today)
+    }
+
+    fn offset(&self) -> u64 {
+        self.turn() % self.every()
+    }
+
+    /// Is it the turn of the operation of this number?
+    fn has_turn(&self, number: usize) -> bool {
+        let share = self.share.max(1) as u64;
+        number as u64 % share == self.turn() % share
     }
 }
 
@@ -128,7 +141,8 @@ pub fn run(arguments: &Arguments) -> Verdict {
     let subjects = if arguments.canary { Subject::canaries() } else { Subject::all() };
     let sampled = |subject: &Subject| arguments.every() == 1 || subject.is_in_sample(arguments.offset());
     let wanted = |subject: &Subject| subject.name().starts_with(&arguments.only) && sampled(subject);
-    let queue: Mutex<VecDeque<Subject>> = Mutex::new(subjects.into_iter().filter(wanted).collect());
+    let turns = subjects.into_iter().filter(wanted).enumerate().filter(|(number, _)| arguments.has_turn(*number));
+    let queue: Mutex<VecDeque<Subject>> = Mutex::new(turns.map(|(_, subject)| subject).collect());
     let rows: Mutex<BTreeMap<String, Outcome>> = Mutex::default();
     println!("after every {} instructions, offset {}", arguments.every(), arguments.offset());
     std::thread::scope(|scope| {

@@ -13,8 +13,8 @@ pub const GNU: &str = "x86_64-pc-windows-gnu";
 const MSVC: &str = "x86_64-pc-windows-msvc";
 const SHIM: &str = "bcryptprimitives.dll";
 
-/// What is tested: the library and the command.
-const TESTED: &[&str] = &["-p", "commy", "-p", "commy-cli"];
+/// The packages that are tested: the library and the command.
+const TESTED: [&str; 2] = ["commy", "commy-cli"];
 
 /// The library of the language is made, too; tests call into it so often that it is worth optimising.
 const FASTER: &[&str] = &[
@@ -33,16 +33,16 @@ pub struct Build {
 }
 
 impl Build {
-    /// By the compiler that runs this; it has seen to most of it before.
+    /// By the compiler that runs this, as `cargo test --workspace` has built them if it ran before.
     pub fn for_linux(root: &Path) -> Result<Build, String> {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["test", "--no-run"]).args(TESTED);
+        cargo.args(["test", "--no-run", "--workspace"]);
         Build::by(cargo, root)
     }
 
     pub fn for_windows(root: &Path) -> Result<Build, String> {
         let mut cargo = debians_cargo();
-        cargo.args(["test", "--no-run"]).args(TESTED);
+        cargo.args(["test", "--no-run"]).args(TESTED.map(|package| format!("--package={package}")));
         cargo.args(["-Zbuild-std=std,panic_unwind,test", "--target", GNU]).args(FASTER);
         let build = Build::by(cargo, root)?;
         for program in build.tests.iter().chain(&build.examples) {
@@ -66,6 +66,10 @@ impl Build {
         for line in output.stdout.split(|byte| *byte == b'\n') {
             let Ok(message) = serde_json::from_slice::<Value>(line) else { continue };
             let Some(program) = message["executable"].as_str() else { continue };
+            let is_tested = |package: &str| TESTED.iter().any(|tested| package.contains(&format!("/{tested}#")));
+            if !message["package_id"].as_str().is_some_and(is_tested) {
+                continue;
+            }
             if message["target"]["kind"][0] == "example" {
                 build.examples.push(program.into());
             } else if message["profile"]["test"] == true {

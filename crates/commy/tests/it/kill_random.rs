@@ -4,7 +4,7 @@
 mod shared;
 mod worker;
 
-use crate::seeded::{Random, seed};
+use crate::seeded::{Random, fewer, seed};
 use crate::support::child::{Child, End, text};
 use crate::support::temporary::{LOCK_TIMEOUT, Temporary};
 use commy::{Error, Region, SharedVec};
@@ -15,9 +15,9 @@ use worker::Notes;
 
 const WORKERS: u64 = 8;
 
-/// Kills in all: COMMY_KILLS, or a thousand.
+/// Kills in all: COMMY_KILLS, or a thousand where each point is died at.
 fn kills() -> u64 {
-    std::env::var("COMMY_KILLS").map_or(1000, |text| text.parse().expect("COMMY_KILLS is a number"))
+    std::env::var("COMMY_KILLS").map_or(fewer(1000), |text| text.parse().expect("COMMY_KILLS is a number"))
 }
 
 /// Memory in use, when nobody is at work.

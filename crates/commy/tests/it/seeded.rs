@@ -10,9 +10,14 @@ pub fn thorough(cases: u32) -> u32 {
 }
 
 /// One point in so many is died or refused memory at: each one, unless `COMMY_EVERY` says otherwise (where processes take
-/// long to start, as under Wine).
+/// long to start, as under Wine). What is no row of points is [`fewer`] then.
 pub fn every() -> u64 {
     std::env::var("COMMY_EVERY").map_or(1, |text| text.parse().expect("COMMY_EVERY is a number"))
+}
+
+/// `count`, or an eighth of it where not [`every`] point is tried.
+pub fn fewer(count: u64) -> u64 {
+    count / every().min(8)
 }
 
 /// All `points`, or each [`every`]th of them: others for each `what` and seed.
@@ -25,7 +30,7 @@ pub fn sampled_in_scenario<I: Iterator<Item = u64>>(
     what: &str,
     points: I,
 ) -> Option<impl Iterator<Item = u64> + use<I>> {
-    let (scenarios, random) = (every().min(4), &mut random(what));
+    let (scenarios, random) = (every().min(16), &mut random(what));
     (random.below(scenarios) == 0).then(|| each(every() / scenarios, random, points))
 }
 

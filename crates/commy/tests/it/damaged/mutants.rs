@@ -2,7 +2,7 @@
 //! is answered by a value or an error.
 
 use super::{Places, content, word};
-use crate::seeded::{Random, seed, thorough};
+use crate::seeded::{Random, fewer, seed, thorough};
 use crate::support::child::{self, Child};
 use crate::support::temporary::{Temporary, quiet};
 use commy::RegionOptions;
@@ -158,7 +158,7 @@ fn changed_bytes_give_values_or_errors() {
     // One of them again: COMMY_MUTANT=811.
     let one: Option<u64> = std::env::var("COMMY_MUTANT").ok().map(|number| number.parse().expect("a number"));
     let mut from = one.unwrap_or(0);
-    let count = one.map_or(u64::from(thorough(2000)), |number| number + 1);
+    let count = one.map_or(fewer(thorough(2000).into()), |number| number + 1);
     let (path, original) = (child::text(&temporary.region()), child::text(&temporary.file("original")));
     std::fs::copy(&path, &original).unwrap();
     let mut failures = Vec::new();
