@@ -34,7 +34,11 @@ impl<M: Message> End for Ends<M> {
         if !self.spins {
             return Ok(self.send.send(M::of(value))?);
         }
-        until(|| sent(self.send.try_send(M::of(value))))
+        match self.send.try_send(M::of(value)) {
+            Ok(()) => Ok(()),
+            Err(Error::Full { .. }) => until(|| sent(self.send.try_send(M::of(value)))),
+            Err(error) => Err(error.into()),
+        }
     }
 
     #[inline(always)]
@@ -42,7 +46,10 @@ impl<M: Message> End for Ends<M> {
         if !self.spins {
             return Ok(self.receive.recv()?.number());
         }
-        until(|| Ok(self.receive.try_recv()?.map(M::number)))
+        match self.receive.try_recv()? {
+            Some(message) => Ok(message.number()),
+            None => until(|| Ok(self.receive.try_recv()?.map(M::number))),
+        }
     }
 }
 
