@@ -250,7 +250,7 @@ pub(crate) fn give_back_runs(actor: &Actor) -> Result<()> {
         if !inner.try_lock_supply() {
             return Ok(());
         }
-        inner.set(list, pack::list(next, pack::list_count(list.peek()).saturating_sub(1)))?;
+        inner.set(list, pack::list(next, pack::list_count(list.peek()).wrapping_sub(1)))?;
         run::put_back(actor.space, &mut inner, actor.space.page_of(block), pages)?;
         inner.commit();
     }

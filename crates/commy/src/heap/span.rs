@@ -192,7 +192,7 @@ impl<'a> Span<'a> {
         if count > pack::low(self.carved()?.peek()) {
             return Err(Error::corrupt(first, "a span has more free blocks than blocks"));
         }
-        inner.set(list, pack::list(next, pack::list_count(list.peek()).saturating_sub(taken)))?;
+        inner.set(list, pack::list(next, pack::list_count(list.peek()).wrapping_sub(taken)))?;
         inner.set(last, pack::list_head(free))?;
         inner.set(self.free()?, pack::list(first, count))?;
         let (carved, listed) = (pack::low(self.carved()?.peek()), pack::high(self.carved()?.peek()));

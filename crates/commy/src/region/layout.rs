@@ -368,11 +368,15 @@ const _: () = {
 
 /// Packed forms of the words above; each is a pair of inverse functions.
 pub(crate) mod pack {
-    /// {count:20 | value/16:44}: a list head with its length, moved by one store.
+    /// One more in a list's count, whose bits are above it.
+    const LIST_ONE: u64 = 1 << 44;
+    const LIST_COUNT: u64 = !(LIST_ONE - 1);
+
+    /// {count:20 | value/16:44}: a list head with its length, moved by one store. The count is modulo 2^20: it steers
+    /// batches; walks end on link 0.
     #[inline(always)]
     pub(crate) fn list(head: u64, count: u64) -> u64 {
-        // The count saturates: it steers batches; walks end on link 0.
-        (count.min((1 << 20) - 1) << 44) | (head >> 4)
+        (count << 44) | (head >> 4)
     }
     #[inline(always)]
     pub(crate) fn list_head(word: u64) -> u64 {
@@ -381,13 +385,12 @@ pub(crate) mod pack {
     /// A list whose head was taken off; `next` is the one behind it.
     #[inline(always)]
     pub(crate) fn list_popped(word: u64, next: u64) -> u64 {
-        ((word >> 44).saturating_sub(1) << 44) | (next >> 4)
+        (word & LIST_COUNT).wrapping_sub(LIST_ONE) | (next >> 4)
     }
     /// A list with a new head.
     #[inline(always)]
     pub(crate) fn list_pushed(word: u64, block: u64) -> u64 {
-        let count = word >> 44;
-        ((count + u64::from(count < (1 << 20) - 1)) << 44) | (block >> 4)
+        (word & LIST_COUNT).wrapping_add(LIST_ONE) | (block >> 4)
     }
     #[inline(always)]
     pub(crate) fn list_count(word: u64) -> u64 {
@@ -482,5 +485,28 @@ pub(crate) mod pack {
     #[inline(always)]
     pub(crate) fn high(word: u64) -> u64 {
         word >> 32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pack::*;
+
+    #[test]
+    fn a_lists_count_comes_back_from_beyond_its_range() {
+        let most = (1 << 20) - 1;
+        let (first, second) = (list(4096, most), list(8192, 0));
+        assert_eq!(list_pushed(first, 8192), second);
+        assert_eq!(list_popped(second, 4096), first);
+        assert_eq!([list_head(second), list_count(second)], [8192, 0]);
+        assert_eq!(list(4096, list_count(second).wrapping_sub(1)), first);
+    }
+
+    #[test]
+    fn a_push_and_a_pop_are_each_others_reverse() {
+        let empty = list(0, 0);
+        let one = list_pushed(empty, 1 << 47);
+        assert_eq!([list_head(one), list_count(one)], [1 << 47, 1]);
+        assert_eq!(list_popped(one, 0), empty);
     }
 }

@@ -6,9 +6,6 @@ use crate::journal::{CHUNK_HEAD, CHUNK_SIZE, RUN_CLASS, SPILL_CLASS};
 use crate::region::layout::*;
 use crate::sys::atomic::AtomicU64;
 
-/// Counts of lists stop here.
-const SATURATED: u64 = (1 << 20) - 1;
-
 impl Checker<'_> {
     pub(super) fn lanes(&mut self) {
         let space = self.space;
@@ -60,7 +57,7 @@ impl Checker<'_> {
             }
             (block, count) = (self.link(block, class), count + 1);
         }
-        if said != count && !(said == SATURATED && count > said) {
+        if said != pack::list_count(pack::list(0, count)) {
             let rule = "a list's count is wrong";
             let detail = format_args!("list {class} of lane {id}: {said}, but {count} blocks");
             self.add(self.space.offset_of(word), rule, detail);
