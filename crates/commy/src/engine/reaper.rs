@@ -132,12 +132,11 @@ pub(super) fn all_headers(attachment: &Attachment) -> Result<Vec<u64>> {
     let space = attachment.space();
     let supply = space.supply();
     let lane = attachment.lane()?;
-    let offset = space.offset_of(supply);
     // The word is held without an intent only between two loads of this thread; its holder is named by the word, and
     // recovery of a lane releases the supply by `held_supply`.
     let held = &lane.actor.lane.heap.held_supply;
-    held.put(offset);
-    let taken = journal::acquire(lane.actor, &supply.word, offset, &mut Waiting::new());
+    held.put(space.offset_of(supply));
+    let taken = journal::acquire(lane.actor, &supply.word, None, &mut Waiting::new());
     let spans = taken.and_then(|()| {
         crash_point!("headers: supply held");
         let spans = header_spans(space);

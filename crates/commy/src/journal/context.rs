@@ -359,8 +359,7 @@ impl Context {
 
     #[cold]
     fn wait_for(&mut self, header: &ObjectHeader, mut waiting: Waiting) -> Result<()> {
-        let offset = self.actor.space.offset_of(header);
-        let taken = recover::acquire(self.actor, &header.word, offset, &mut waiting);
+        let taken = recover::acquire(self.actor, &header.word, Some(&header.version), &mut waiting);
         taken.inspect_err(|_| self.drop_newest())
     }
 

@@ -48,20 +48,18 @@ impl<'a> Inner<'a> {
     /// Waits for an arena's word, at most for `timeout`.
     pub(crate) fn lock_arena(&mut self, arena: &Arena, timeout: Duration) -> Result<()> {
         let heap = &self.actor.lane.heap;
-        let offset = self.actor.space.offset_of(arena);
-        heap.held_arena.put(offset);
+        heap.held_arena.put(self.actor.space.offset_of(arena));
         let patient = Actor { me: Identity { timeout, ..self.actor.me }, ..self.actor };
-        acquire(&patient, &arena.word, offset, &mut Waiting::new()).inspect_err(|_| heap.held_arena.put(0))
+        acquire(&patient, &arena.word, None, &mut Waiting::new()).inspect_err(|_| heap.held_arena.put(0))
     }
 
     /// Waits for the supply's word.
     pub(crate) fn lock_supply(&mut self) -> Result<()> {
         let heap = &self.actor.lane.heap;
         let supply = self.actor.space.supply();
-        let offset = self.actor.space.offset_of(supply);
-        heap.held_supply.put(offset);
+        heap.held_supply.put(self.actor.space.offset_of(supply));
         crash_point!("inner: supply intent");
-        acquire(&self.actor, &supply.word, offset, &mut Waiting::new()).inspect_err(|_| heap.held_supply.put(0))
+        acquire(&self.actor, &supply.word, None, &mut Waiting::new()).inspect_err(|_| heap.held_supply.put(0))
     }
 
     /// Takes the supply's word if nobody has it.

@@ -1,7 +1,7 @@
 //! Stage 1 of recovery: what a waiter does for a dead lane before it goes on. Takes no lock, is bounded by the lane's
 //! logs, and may itself be killed anywhere: the recoverer is then just the dead owner of the lane.
 
-use crate::sys::atomic::AtomicU32;
+use crate::sys::atomic::{AtomicU32, AtomicU64};
 
 use super::OBJECT_CLASS;
 use super::context::{Phase, close_and_release, wake_all, wake_everybody};
@@ -49,10 +49,15 @@ fn object_span(space: &Space, offset: u64) -> Result<Option<u64>> {
     Ok(begins.then(|| space.page_offset(first)))
 }
 
-/// Waits for a word, settling dead owners on the way.
-pub(crate) fn acquire(actor: &Actor, word: &AtomicU32, offset: u64, waiting: &mut Waiting) -> Result<()> {
+/// Waits for a word as [`lock::wait_for_word`], settling dead owners on the way.
+pub(crate) fn acquire(
+    actor: &Actor,
+    word: &AtomicU32,
+    version: Option<&AtomicU64>,
+    waiting: &mut Waiting,
+) -> Result<()> {
     loop {
-        match lock::wait_for_word(actor, word, offset, waiting) {
+        match lock::wait_for_word(actor, word, version, waiting) {
             Ok(()) => return Ok(()),
             Err(Blocked::OwnerDead { lane, owner }) => stage_one_of(actor.space, actor.me, lane, owner)?,
             Err(Blocked::Failed(error)) => {

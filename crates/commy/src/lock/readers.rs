@@ -127,7 +127,7 @@ fn drain_slow(actor: &Actor, header: &ObjectHeader, own_reads: u64, waiting: &mu
             continue;
         }
         let lane = actor.space.lane(reader).ok_or(Blocked::Failed(Error::corrupt(object, "a reader has no lane")))?;
-        waiting.sleep(actor, &header.word, object, seen, lock_class::DRAIN, Some(reader + 1))?;
+        waiting.sleep(actor, &header.word, seen, lock_class::DRAIN, Some(reader + 1))?;
         if waiting.time_to_probe(actor, reader) {
             let owner = lane.owner.load(Ordering::Acquire);
             if LaneState::of(owner) == LaneState::Damaged {

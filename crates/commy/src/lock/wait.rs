@@ -35,6 +35,10 @@ const PROBE_APART: Duration = Duration::from_micros(40);
 const PROBE_YOUNG: Duration = Duration::from_micros(150);
 const PROBE_LATER: Duration = Duration::from_micros(300);
 const PROBE_OLD: Duration = Duration::from_millis(1);
+/// Between two looks at a word that is free and claimed by others, as long as a wait is young. Nobody's life is in question
+/// there, and a sleep that is over before the kernel has found another task leaves the processor to nobody, least of all to
+/// those who claim.
+const CLAIMED: Duration = AGED.checked_div(3).expect("not 0");
 const DEADLOCK_AFTER: Duration = Duration::from_millis(50);
 /// Processor hints before the first sleep (a model checker would go through each of them).
 const HINTS: u32 = if cfg!(loom) { 0 } else { 100 };
@@ -50,7 +54,8 @@ pub(crate) struct Waiting {
     counted: bool,
     /// For a write: has reserved the word.
     reserved: bool,
-    reserved_since: Option<Instant>,
+    /// Since when we have found the word free and claimed by others, and the object's version then.
+    unused: Option<(Instant, u64)>,
     walked: Option<Instant>,
     slept: bool,
 }
@@ -64,7 +69,7 @@ impl Waiting {
             reader: false,
             counted: false,
             reserved: false,
-            reserved_since: None,
+            unused: None,
             walked: None,
             slept: false,
         }
@@ -143,7 +148,6 @@ impl Waiting {
         &mut self,
         actor: &Actor,
         word: &AtomicU32,
-        offset: u64,
         seen: u32,
         class: u32,
         blocker: Option<u32>,
@@ -157,7 +161,7 @@ impl Waiting {
         if !self.slept {
             self.slept = true;
             actor.lane.wait_sequence.store(actor.lane.wait_sequence.peek().wrapping_add(1), Ordering::Release);
-            actor.lane.waiting_for.store(offset, Ordering::SeqCst);
+            actor.lane.waiting_for.store(actor.space.offset_of(word), Ordering::SeqCst);
             let lane = blocker.and_then(|lock_id| lock_id.checked_sub(1));
             self.seen = lane.and_then(|lane| Some(progress(actor.space.lane(lane)?, lane)));
         }
@@ -168,7 +172,11 @@ impl Waiting {
                 return Err(Blocked::Failed(Error::Deadlock));
             }
         }
-        sys::futex_wait(word, seen, class, Some(self.pause().min(actor.me.timeout - waited)));
+        let pause = match blocker {
+            Some(0) => CLAIMED,
+            _ => self.pause(),
+        };
+        sys::futex_wait(word, seen, class, Some(pause.min(actor.me.timeout - waited)));
         Ok(())
     }
 }
@@ -193,20 +201,21 @@ pub(super) fn nobody_has_just_probed(space: &Space, slot: u32, pause: Duration) 
     !just
 }
 
-/// Takes the word, sleeping as long as it must. `offset` is where waiters are said to wait (the word's structure).
-/// The caller has recorded its intent.
+/// Takes the word, sleeping as long as it must. `version` changes when whoever had the word has changed something, if
+/// there is such a thing. The caller has recorded its intent.
 #[cold]
 pub(crate) fn wait_for_word(
     actor: &Actor,
     word: &AtomicU32,
-    offset: u64,
+    version: Option<&AtomicU64>,
     waiting: &mut Waiting,
 ) -> Result<(), Blocked> {
     let mut pauses = Pauses::new(HINTS);
+    let version = || version.map_or(0, |version| version.load(Ordering::Relaxed));
     loop {
         let seen = word.load(Ordering::Relaxed);
         let owner = seen & OWNER;
-        if owner == 0 && waiting.may_take(seen) {
+        if owner == 0 && waiting.may_take(seen, version()) {
             let waiters = if waiting.slept { WAITERS } else { 0 };
             let taken = waiting.without_claims(seen) | waiters | actor.lock_id();
             if word.compare_exchange(seen, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
@@ -217,7 +226,7 @@ pub(crate) fn wait_for_word(
             continue;
         }
         if owner != 0 {
-            waiting.reserved_since = None;
+            waiting.unused = None;
         }
         if owner == actor.lock_id() {
             return Err(Blocked::Failed(Error::Deadlock));
@@ -233,7 +242,7 @@ pub(crate) fn wait_for_word(
         }
         waiting.counted |= waiting.reader;
         waiting.reserved |= !waiting.reader && owner != 0 && aged;
-        waiting.sleep(actor, word, offset, wanted, class, Some(owner))?;
+        waiting.sleep(actor, word, wanted, class, Some(owner))?;
         if owner != 0 && waiting.time_to_probe(actor, owner - 1) {
             probe_owner(actor, word, owner)?;
         }
@@ -242,24 +251,26 @@ pub(crate) fn wait_for_word(
 
 impl Waiting {
     /// May we take a free word, in spite of a reservation?
-    fn may_take(&mut self, seen: u32) -> bool {
+    fn may_take(&mut self, seen: u32, version: u64) -> bool {
         if seen & READERS == 0 {
             // Somebody has cleared it, for want of the readers.
             self.counted = false;
         }
         if seen & (RESERVED | READERS) == 0 {
-            self.reserved_since = None;
+            self.unused = None;
             return true;
         }
-        let unused = self.reserved_since.get_or_insert_with(Instant::now).elapsed();
-        self.is_aged() || unused >= RESERVATION_LIFE
+        // Between two looks others may have had processors, and these claims may not be those of before.
+        let since = self.unused.filter(|(_, then)| *then == version).map_or_else(Instant::now, |(since, _)| since);
+        self.unused = Some((since, version));
+        self.is_aged() || since.elapsed() >= RESERVATION_LIFE
     }
 
     /// A free word less what was set for us, or for those who do not come: whoever gets on by waiting alone has seen it
-    /// free and claimed for nearly all of that time.
+    /// free, claimed and unchanged for nearly all of that time.
     fn without_claims(&self, seen: u32) -> u32 {
         let word = seen & !RESERVED;
-        let unused = self.reserved_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let unused = self.unused.map_or(Duration::ZERO, |(since, _)| since.elapsed());
         match word & READERS {
             0 => word,
             _ if self.counted => word - ONE_READER,

@@ -355,6 +355,10 @@ const _: () = {
     assert!(std::mem::offset_of!(ObjectHeader, raw) == OBJECT_RAW_AT as usize);
     assert!(std::mem::offset_of!(ObjectHeader, link) == OBJECT_LINK_AT as usize);
     assert!(std::mem::offset_of!(ObjectHeader, owner) == OBJECT_LOCK_PART as usize);
+    // Who waits for a word names what it belongs to by the word's own place.
+    assert!(std::mem::offset_of!(ObjectHeader, word) == 0);
+    assert!(std::mem::offset_of!(Arena, word) == 0);
+    assert!(std::mem::offset_of!(Supply, word) == 0);
     assert!(size_of::<RawHeader>() == RAW_SIZE as usize);
     assert!(size_of::<ChannelEnd>() == 64);
     assert!(size_of::<ChannelControl>() == CONTROL_SIZE as usize);

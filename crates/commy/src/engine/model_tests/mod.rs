@@ -154,7 +154,7 @@ impl Stage {
     fn lock(&self, id: usize, mut waiting: Waiting) {
         let (actor, word) = (self.actors[id], &self.header.word);
         if !lock::try_lock(word, actor.lock_id()) {
-            acquire(actor, word, self.space.offset_of(self.header), &mut waiting).expect("a lock");
+            acquire(actor, word, Some(&self.header.version), &mut waiting).expect("a lock");
         }
     }
 

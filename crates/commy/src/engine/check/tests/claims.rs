@@ -31,7 +31,7 @@ fn who_gives_up_early_leaves_the_reservation_of_somebody_else() {
     header.word.fetch_or(RESERVED_BY_THE_DEAD, Ordering::SeqCst);
     let mut impatient = world.actor(1);
     impatient.me.timeout = Duration::ZERO;
-    let waited = acquire(&impatient, &header.word, world.space.offset_of(header), &mut Waiting::new());
+    let waited = acquire(&impatient, &header.word, Some(&header.version), &mut Waiting::new());
     assert!(matches!(waited, Err(Error::Timeout { .. })), "{waited:?}");
     assert_eq!(header.word.load(Ordering::SeqCst) & RESERVED_BY_THE_DEAD, RESERVED_BY_THE_DEAD);
     lock::release(&header.word, holder.lock_id());
@@ -44,9 +44,8 @@ fn who_gives_up_takes_its_reservation_back() {
     assert!(lock::try_lock(&header.word, holder.lock_id()));
     let mut impatient = world.actor(1);
     impatient.me.timeout = Duration::from_millis(20);
-    let offset = world.space.offset_of(header);
     let waited = std::thread::scope(|scope| {
-        let wait = || acquire(&impatient, &header.word, offset, &mut Waiting::new());
+        let wait = || acquire(&impatient, &header.word, Some(&header.version), &mut Waiting::new());
         let waiter = scope.spawn(wait);
         // It was there, or the test would show nothing.
         while header.word.load(Ordering::SeqCst) & RESERVED_BY_THE_DEAD != RESERVED_BY_THE_DEAD {
