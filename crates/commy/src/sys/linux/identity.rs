@@ -11,9 +11,37 @@ use super::proc_fs::own_stat;
 impl ProcessIdentity {
     /// This process. A forked child is another one: ask again.
     pub(crate) fn current() -> ProcessIdentity {
-        let start_time = own_stat().map_or(0, |stat| stat.start_time);
+        let start_time = START_TIME.get(|| Some(own_stat()?.start_time)).unwrap_or(0);
         let pid_namespace = current_pid_namespace().unwrap_or(0);
         ProcessIdentity { pid: std::process::id(), start_time, pid_namespace }
+    }
+}
+
+/// What never changes in a process, and is another in its children: asked for once in each.
+struct OncePerProcess {
+    /// Fork epoch + 1, stored after `value`: who finds the epoch finds what belongs to it.
+    epoch: AtomicU64,
+    value: AtomicU64,
+}
+
+static START_TIME: OncePerProcess = OncePerProcess::new();
+static PID_NAMESPACE: OncePerProcess = OncePerProcess::new();
+
+impl OncePerProcess {
+    const fn new() -> OncePerProcess {
+        OncePerProcess { epoch: AtomicU64::new(0), value: AtomicU64::new(0) }
+    }
+
+    fn get(&self, ask: impl FnOnce() -> Option<u64>) -> Option<u64> {
+        fork::ensure_hooks();
+        let epoch = fork::fork_epoch().wrapping_add(1);
+        if self.epoch.load(Ordering::Acquire) == epoch {
+            return Some(self.value.load(Ordering::Relaxed));
+        }
+        let value = ask()?;
+        self.value.store(value, Ordering::Relaxed);
+        self.epoch.store(epoch, Ordering::Release);
+        Some(value)
     }
 }
 
@@ -24,20 +52,11 @@ pub(super) fn current_pid_namespace() -> Option<u64> {
     (seen.to_str()?.parse::<u32>().ok()? == std::process::id()).then(pid_namespace)?
 }
 
-/// The namespace of our process numbers. A process never changes its own, so it is looked up once.
+/// The namespace of our process numbers.
 fn pid_namespace() -> Option<u64> {
-    // {epoch + 1, namespace}, the second stored first: who finds the epoch finds what belongs to it.
-    static KNOWN: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-    fork::ensure_hooks();
-    let epoch = fork::fork_epoch().wrapping_add(1);
-    if KNOWN[0].load(Ordering::Acquire) == epoch {
-        return Some(KNOWN[1].load(Ordering::Relaxed));
-    }
     // The first thread of the process may have ended, and this is gone from /proc/self then.
-    let found = fs::metadata("/proc/self/ns/pid").or_else(|_| fs::metadata("/proc/thread-self/ns/pid")).ok()?.ino();
-    KNOWN[1].store(found, Ordering::Relaxed);
-    KNOWN[0].store(epoch, Ordering::Release);
-    Some(found)
+    let look = || fs::metadata("/proc/self/ns/pid").or_else(|_| fs::metadata("/proc/thread-self/ns/pid"));
+    PID_NAMESPACE.get(|| Some(look().ok()?.ino()))
 }
 
 /// The kernel's number of this thread, as in `/proc` and in debuggers.
