@@ -4,10 +4,11 @@
 //! with live guards is never given up before the region is closed.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use super::attachment::Attachment;
 use super::transaction::Entry;
+use super::watch::Bed;
 use crate::journal::Context;
 use crate::process::Actor;
 use crate::region::layout::{CONTEXT_COUNT, Word};
@@ -31,6 +32,7 @@ pub(crate) struct ThreadLane {
     pub(super) ours: Cell<u64>,
     /// The room of a transaction that has ended, for the next one.
     pub(super) entries: Cell<Vec<Entry>>,
+    pub(super) bed: Arc<Bed>,
 }
 
 impl Drop for ThreadLane {
@@ -100,7 +102,7 @@ pub(super) fn forget_current() {
 }
 
 impl ThreadLane {
-    pub(super) fn new(actor: Actor<'static>, thread_id: u32, orphan: bool) -> ThreadLane {
+    pub(super) fn new(actor: Actor<'static>, thread_id: u32, orphan: bool, bed: Arc<Bed>) -> ThreadLane {
         let actor: &'static Actor<'static> = Box::leak(Box::new(actor));
         let contexts = std::array::from_fn(|index| UnsafeCell::new(Context::at_rest(actor, index)));
         ThreadLane {
@@ -113,6 +115,7 @@ impl ThreadLane {
             contexts,
             ours: Cell::new(u64::MAX),
             entries: Cell::new(Vec::new()),
+            bed,
         }
     }
 
