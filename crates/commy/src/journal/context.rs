@@ -359,7 +359,7 @@ impl Context {
 
     #[cold]
     fn wait_for(&mut self, header: &ObjectHeader, mut waiting: Waiting) -> Result<()> {
-        let taken = recover::acquire(self.actor, &header.word, Some(&header.version), &mut waiting);
+        let taken = recover::acquire(self.actor, &header.word, Some(&header.claims_ended), &mut waiting);
         taken.inspect_err(|_| self.drop_newest())
     }
 

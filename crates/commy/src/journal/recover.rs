@@ -53,11 +53,11 @@ fn object_span(space: &Space, offset: u64) -> Result<Option<u64>> {
 pub(crate) fn acquire(
     actor: &Actor,
     word: &AtomicU32,
-    version: Option<&AtomicU64>,
+    claims_ended: Option<&AtomicU64>,
     waiting: &mut Waiting,
 ) -> Result<()> {
     loop {
-        match lock::wait_for_word(actor, word, version, waiting) {
+        match lock::wait_for_word(actor, word, claims_ended, waiting) {
             Ok(()) => return Ok(()),
             Err(Blocked::OwnerDead { lane, owner }) => stage_one_of(actor.space, actor.me, lane, owner)?,
             Err(Blocked::Failed(error)) => {

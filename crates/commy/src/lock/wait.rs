@@ -54,7 +54,7 @@ pub(crate) struct Waiting {
     counted: bool,
     /// For a write: has reserved the word.
     reserved: bool,
-    /// Since when we have found the word free and claimed by others, and the object's version then.
+    /// Since when we have found the word free and claimed by others, and how many claims had ended then.
     unused: Option<(Instant, u64)>,
     walked: Option<Instant>,
     slept: bool,
@@ -201,24 +201,26 @@ pub(super) fn nobody_has_just_probed(space: &Space, slot: u32, pause: Duration) 
     !just
 }
 
-/// Takes the word, sleeping as long as it must. `version` changes when whoever had the word has changed something, if
-/// there is such a thing. The caller has recorded its intent.
+/// Takes the word, sleeping as long as it must. `claims_ended` goes with the word if readers claim it. The caller has
+/// recorded its intent.
 #[cold]
 pub(crate) fn wait_for_word(
     actor: &Actor,
     word: &AtomicU32,
-    version: Option<&AtomicU64>,
+    claims_ended: Option<&AtomicU64>,
     waiting: &mut Waiting,
 ) -> Result<(), Blocked> {
     let mut pauses = Pauses::new(HINTS);
-    let version = || version.map_or(0, |version| version.load(Ordering::Relaxed));
     loop {
         let seen = word.load(Ordering::Relaxed);
         let owner = seen & OWNER;
-        if owner == 0 && waiting.may_take(seen, version()) {
+        if owner == 0 && waiting.may_take(seen, claims_ended.map_or(0, AtomicU64::peek)) {
             let waiters = if waiting.slept { WAITERS } else { 0 };
             let taken = waiting.without_claims(seen) | waiters | actor.lock_id();
             if word.compare_exchange(seen, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                if let Some(ended) = claims_ended.filter(|_| taken & READERS != seen & READERS) {
+                    ended.put(ended.peek().wrapping_add(1));
+                }
                 (waiting.counted, waiting.reserved) = (false, false);
                 waiting.stop(actor);
                 return Ok(());
@@ -251,7 +253,7 @@ pub(crate) fn wait_for_word(
 
 impl Waiting {
     /// May we take a free word, in spite of a reservation?
-    fn may_take(&mut self, seen: u32, version: u64) -> bool {
+    fn may_take(&mut self, seen: u32, claims_ended: u64) -> bool {
         if seen & READERS == 0 {
             // Somebody has cleared it, for want of the readers.
             self.counted = false;
@@ -261,13 +263,13 @@ impl Waiting {
             return true;
         }
         // Between two looks others may have had processors, and these claims may not be those of before.
-        let since = self.unused.filter(|(_, then)| *then == version).map_or_else(Instant::now, |(since, _)| since);
-        self.unused = Some((since, version));
+        let since = self.unused.filter(|(_, then)| *then == claims_ended).map_or_else(Instant::now, |(since, _)| since);
+        self.unused = Some((since, claims_ended));
         self.is_aged() || since.elapsed() >= RESERVATION_LIFE
     }
 
     /// A free word less what was set for us, or for those who do not come: whoever gets on by waiting alone has seen it
-    /// free, claimed and unchanged for nearly all of that time.
+    /// free and claimed, and no claim end, for nearly all of that time.
     fn without_claims(&self, seen: u32) -> u32 {
         let word = seen & !RESERVED;
         let unused = self.unused.map_or(Duration::ZERO, |(since, _)| since.elapsed());
@@ -331,5 +333,33 @@ pub(super) fn probe_owner(actor: &Actor, word: &AtomicU32, lock_id: u32) -> Resu
                 false => Ok(()),
             }
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// What a writer leaves of a reader's claim that it has seen long ago, when this many had ended, and sees now.
+    fn claim_left(ended_then: u64, ended_now: u64) -> u32 {
+        const SEEN: u32 = ONE_READER | WAITERS;
+        let mut waiting = Waiting::new();
+        assert!(!waiting.may_take(SEEN, ended_then), "nobody new takes a claimed word");
+        let begun = Instant::now();
+        while begun.elapsed() < 2 * AGED {
+            std::hint::spin_loop();
+        }
+        assert!(waiting.may_take(SEEN, ended_now), "who has waited long may");
+        waiting.without_claims(SEEN) & READERS
+    }
+
+    #[test]
+    fn a_claim_ends_that_nobody_uses() {
+        assert_eq!(claim_left(7, 7), 0);
+    }
+
+    #[test]
+    fn a_claim_stays_that_was_made_a_moment_ago() {
+        assert_eq!(claim_left(7, 8), ONE_READER);
     }
 }

@@ -187,7 +187,9 @@ pub(crate) struct ObjectHeader {
     pub(crate) raw: RawHeader,
     /// Next free header, only while this one is free.
     pub(crate) link: AtomicU64,
-    spare: [AtomicU64; 7],
+    /// Counts how often a claim of readers to the word has ended, served or given up; stored to under the word.
+    pub(crate) claims_ended: AtomicU64,
+    spare: [AtomicU64; 6],
 }
 /// Bytes of an object header that no undo image may touch: word, version, hint, generation.
 pub(crate) const OBJECT_LOCK_PART: u64 = 32;

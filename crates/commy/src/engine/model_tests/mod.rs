@@ -154,7 +154,7 @@ impl Stage {
     fn lock(&self, id: usize, mut waiting: Waiting) {
         let (actor, word) = (self.actors[id], &self.header.word);
         if !lock::try_lock(word, actor.lock_id()) {
-            acquire(actor, word, Some(&self.header.version), &mut waiting).expect("a lock");
+            acquire(actor, word, Some(&self.header.claims_ended), &mut waiting).expect("a lock");
         }
     }
 
