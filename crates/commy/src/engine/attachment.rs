@@ -2,14 +2,14 @@
 
 use crate::sys::atomic::{AtomicU64, Ordering};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::options::RegionOptions;
 use super::reaper;
 use super::registry;
 use super::thread_lane::{Registered, ThreadLane};
-use super::watch::Watch;
 use crate::journal::{self, settle_lane};
 use crate::process::{Actor, Identity, SlotClaim, anybody_there, claim_lane, claim_slot, release_lane};
 use crate::region::layout::*;
@@ -28,7 +28,10 @@ pub(crate) struct Attachment {
     pub(super) state: Mutex<State>,
     /// Held by whoever does stage 2 of recovery for lanes that this process has adopted.
     pub(super) salvage: Mutex<()>,
-    pub(super) watch: Arc<Watch>,
+    /// Ends the background thread's pause.
+    pub(super) alarm: Arc<(Mutex<bool>, Condvar)>,
+    /// The number of the background thread while it runs; else 0.
+    pub(super) background: Arc<AtomicU32>,
     myself: Weak<Attachment>,
 }
 
@@ -77,9 +80,9 @@ impl Attachment {
     /// destructors of the last thread run. What the others held stays held: nothing here may be waited for any more, and the
     /// end of the process gives everything back.
     pub(super) fn process_is_ending(&self) -> bool {
-        let background = self.watch.thread.load(Ordering::Acquire);
+        let background = self.background.load(Ordering::Acquire);
         // One that ends by itself takes its number away before it is gone.
-        background != 0 && sys::thread_is_gone(background) && self.watch.thread.load(Ordering::Acquire) == background
+        background != 0 && sys::thread_is_gone(background) && self.background.load(Ordering::Acquire) == background
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,7 +99,8 @@ impl Attachment {
             heartbeat: options.heartbeat,
             state: Mutex::new(State { claim, lanes: Vec::new(), fork_epoch: sys::fork_epoch() }),
             salvage: Mutex::new(()),
-            watch: Arc::new(Watch::new()),
+            alarm: Arc::new((Mutex::new(false), Condvar::new())),
+            background: Arc::new(AtomicU32::new(0)),
             myself: myself.clone(),
         });
         if attachment.space.writable {
@@ -239,7 +243,6 @@ impl Attachment {
 
     /// Claims a lane for the calling thread and keeps it in the list. `orphan`: nobody will say when the thread ends.
     pub(super) fn claim_thread_lane(&self, orphan: bool) -> Result<*const ThreadLane> {
-        let bed = self.watch.bed();
         let mut state = self.state();
         let me = self.identity_in(&mut state)?;
         state.take_orphans().iter().for_each(|lane| self.give_up(lane.0.actor));
@@ -247,7 +250,7 @@ impl Attachment {
         let id = claim_lane(&self.space, me, thread_id)?;
         // SAFETY: T1: the lane is dropped before the space: at the latest in `Attachment::drop`.
         let space: &'static Space = unsafe { &*std::ptr::from_ref(&self.space) };
-        let lane = Box::new(ThreadLane::new(Actor::new(space, me, id)?, thread_id, orphan, bed));
+        let lane = Box::new(ThreadLane::new(Actor::new(space, me, id)?, thread_id, orphan));
         let address: *const ThreadLane = &raw const *lane;
         state.lanes.push(Registered(lane));
         Ok(address)
@@ -284,7 +287,9 @@ impl Drop for Attachment {
             std::mem::forget((std::mem::take(&mut state.lanes), state.claim.take()));
             return;
         }
-        self.watch.stop();
+        let (stop, wake) = &*self.alarm;
+        *stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        wake.notify_all();
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let lanes = std::mem::take(&mut state.lanes);
         let claim = state.claim.take();

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::object::{GuardContext, Object, RESERVE, enter};
 use super::thread_lane::ThreadLane;
-use super::watch;
 use crate::crash::crash_point;
 use crate::lock::{self, Limit, Patience, Pauses, Waiting};
 use crate::process::Actor;
@@ -18,9 +17,8 @@ use crate::region::layout::*;
 use crate::sys::Instant;
 use crate::{Error, Result, sys};
 
-/// A sleeper whose word has changed looks again after this time whatever happens. A wake is lost only if whoever owes it dies
-/// before.
-pub(super) const RECHECK: Duration = watch::PERIOD;
+/// A sleeper looks again after this time whatever happens. A wake is lost only if whoever owes it dies before.
+pub(super) const RECHECK: Duration = Duration::from_millis(10);
 /// The first sleep after a time without any: the other end may have looked for sleepers just before its new count could be
 /// seen, because it spared the fence in between. (The timer for a time as short as this costs as much as the sleep.)
 pub(super) const FIRST_SLEEP: Duration = Duration::from_millis(1);
@@ -202,7 +200,7 @@ impl EndLock<'_> {
             if left.is_zero() {
                 return Ok(false);
             }
-            self.sleep(RECHECK.min(left), first);
+            self.end.sleep(RECHECK.min(left), first);
             // The flag has been up for long by now.
             first = RECHECK;
             if !self.has_role {
@@ -216,16 +214,6 @@ impl EndLock<'_> {
                 return Ok(true);
             }
         }
-    }
-
-    fn sleep(&self, length: Duration, first: Duration) {
-        self.end.sleep(length, first, |word, seen, length| {
-            if length < RECHECK {
-                sys::futex_wait(word, seen, sys::EVERY_CLASS, Some(length));
-            } else {
-                self.lane.bed.sleep(&self.object.attachment().watch, word, seen);
-            }
-        });
     }
 
     /// Looks for a while whether the other end moves: as long as that has been worth while here lately.

@@ -17,7 +17,6 @@ mod registry;
 mod thread_lane;
 mod transaction;
 mod waiting;
-mod watch;
 
 pub use check::{Finding, Report};
 pub use info::{ObjectInfo, ProcessInfo, ProcessState, Stats};

@@ -2,11 +2,11 @@
 //! slots; and the background thread that sees to it.
 
 use crate::sys::atomic::{Ordering, fence};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::attachment::Attachment;
 use super::object::Object;
-use super::watch::Watch;
 use crate::crash::crash_point;
 use crate::journal::{self, Phase, stage_one};
 use crate::lock::Waiting;
@@ -187,24 +187,36 @@ pub(super) fn release_adopted(space: &Space, me: Identity) {
 /// Starts the thread that stamps the heartbeat and looks for the dead. It ends with the attachment.
 pub(super) fn start(attachment: &Arc<Attachment>) {
     let weak = Arc::downgrade(attachment);
-    let interval = attachment.heartbeat;
+    let (alarm, interval) = (attachment.alarm.clone(), attachment.heartbeat);
     let epoch = sys::fork_epoch();
-    attachment.watch.thread.store(0, Ordering::Release);
-    let running = Running(attachment.watch.clone());
+    attachment.background.store(0, Ordering::Release);
+    let background = Background(attachment.background.clone());
     let body = move || {
-        running.0.thread.store(sys::current_thread_id(), Ordering::Release);
-        while running.0.pause(interval) && epoch == sys::fork_epoch() && tick(&weak) {}
+        background.0.store(sys::current_thread_id(), Ordering::Release);
+        let (stop, wake) = &*alarm;
+        loop {
+            let stopped = stop.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = wake.wait_timeout_while(stopped, interval, |stop| !*stop);
+            let stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if *stopped || epoch != sys::fork_epoch() {
+                return;
+            }
+            drop(stopped);
+            if !tick(&weak) {
+                return;
+            }
+        }
     };
     // Without the thread everything still works; what the dead left only waits for somebody who needs it.
     let _ = std::thread::Builder::new().name("commy".into()).spawn(body);
 }
 
 /// Says that the background thread has ended by itself.
-struct Running(Arc<Watch>);
+struct Background(Arc<AtomicU32>);
 
-impl Drop for Running {
+impl Drop for Background {
     fn drop(&mut self) {
-        self.0.thread.store(0, Ordering::Release);
+        self.0.store(0, Ordering::Release);
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::attachment::{Attachment, State};
 use super::thread_lane;
-use super::watch::Orders;
 use crate::Result;
 use crate::sys::{self, File, FileIdentity};
 
@@ -41,7 +40,7 @@ pub(super) fn add(attachment: &Arc<Attachment>) {
 
 /// The mutexes of one attachment, in the order in which they are taken.
 type Mutexes =
-    (MutexGuard<'static, Orders>, MutexGuard<'static, ()>, MutexGuard<'static, State>, MutexGuard<'static, File>);
+    (MutexGuard<'static, bool>, MutexGuard<'static, ()>, MutexGuard<'static, State>, MutexGuard<'static, File>);
 
 /// Everything that is locked across a fork, so that the child finds no mutex held by a thread it does not have.
 struct Held {
@@ -63,11 +62,11 @@ fn before_fork() {
     for attachment in &attachments {
         // SAFETY: the guards live in `HELD` beside the `Arc`s that they point into, and are dropped before them.
         let attachment: &'static Attachment = unsafe { &*Arc::as_ptr(attachment) };
-        let orders = attachment.watch.orders();
+        let alarm = attachment.alarm.0.lock().unwrap_or_else(PoisonError::into_inner);
         let salvage = attachment.salvage.lock().unwrap_or_else(PoisonError::into_inner);
         let state = attachment.state.lock().unwrap_or_else(PoisonError::into_inner);
         let file = attachment.space().file_mutex().lock().unwrap_or_else(PoisonError::into_inner);
-        states.push((orders, salvage, state, file));
+        states.push((alarm, salvage, state, file));
     }
     // SAFETY: we hold `ALL`.
     unsafe { *HELD.0.get() = Some(Held { states, attachments, all }) };

@@ -4,11 +4,10 @@
 //! with live guards is never given up before the region is closed.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use super::attachment::Attachment;
 use super::transaction::Entry;
-use super::watch::Bed;
 use crate::journal::Context;
 use crate::process::Actor;
 use crate::region::layout::{CONTEXT_COUNT, Word};
@@ -32,7 +31,6 @@ pub(crate) struct ThreadLane {
     pub(super) ours: Cell<u64>,
     /// The room of a transaction that has ended, for the next one.
     pub(super) entries: Cell<Vec<Entry>>,
-    pub(super) bed: Arc<Bed>,
 }
 
 impl Drop for ThreadLane {
@@ -102,7 +100,7 @@ pub(super) fn forget_current() {
 }
 
 impl ThreadLane {
-    pub(super) fn new(actor: Actor<'static>, thread_id: u32, orphan: bool, bed: Arc<Bed>) -> ThreadLane {
+    pub(super) fn new(actor: Actor<'static>, thread_id: u32, orphan: bool) -> ThreadLane {
         let actor: &'static Actor<'static> = Box::leak(Box::new(actor));
         let contexts = std::array::from_fn(|index| UnsafeCell::new(Context::at_rest(actor, index)));
         ThreadLane {
@@ -115,7 +113,6 @@ impl ThreadLane {
             contexts,
             ours: Cell::new(u64::MAX),
             entries: Cell::new(Vec::new()),
-            bed,
         }
     }
 

@@ -17,7 +17,7 @@
 //! Control blocks have a class of their own, whose memory never serves anything else: who has a handle of a channel that
 //! was removed may still try for a role, and learns then that it is gone (invariant K2).
 
-use crate::sys::atomic::{AtomicU32, Ordering, fence};
+use crate::sys::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use super::place::Place;
@@ -327,9 +327,9 @@ impl<'a> End<'a> {
         }
     }
 
-    /// Sleeps until the other end moves: for `length` at most, or for `first` if it may not see that we sleep. `wait` is
-    /// given the word that moves, what it was, and for how long. Needs no role: then it may return too early.
-    pub(crate) fn sleep(&self, length: Duration, first: Duration, wait: impl FnOnce(&AtomicU32, u32, Duration)) {
+    /// Sleeps until the other end moves: for `length` at most, or for `first` if it may not see that we sleep. Needs no
+    /// role: then it may return too early.
+    pub(crate) fn sleep(&self, length: Duration, first: Duration) {
         let (own, other) = (self.own, self.other);
         own.streak.store(0, Ordering::Relaxed);
         let mut seen = other.count.load(Ordering::SeqCst);
@@ -352,7 +352,7 @@ impl<'a> End<'a> {
             return;
         }
         let length = if is_fenced || is_variant!(SleepsUnseen) { length } else { length.min(first) };
-        wait(&other.count, seen, length);
+        sys::futex_wait(&other.count, seen, sys::EVERY_CLASS, Some(length));
     }
 
     /// Has this end no slot, as far as anybody can see without the role?

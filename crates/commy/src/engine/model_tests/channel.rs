@@ -10,9 +10,8 @@ use crate::engine::channel::{FIRST_SLEEP, RECHECK};
 use crate::lock::{self, Limit, Patience};
 use crate::raw::{Channel, ChannelView, End, Side};
 use crate::region::layout::*;
-use crate::sys;
 use crate::sys::atomic::Ordering::{Relaxed, SeqCst};
-use crate::sys::atomic::{AtomicU32, AtomicU64, fence};
+use crate::sys::atomic::{AtomicU64, fence};
 use crate::sys::model::{self, Variant};
 
 /// What stands in both ends' words at first.
@@ -80,11 +79,6 @@ impl Stage {
     }
 }
 
-/// A sleep with a timer.
-fn timed(word: &AtomicU32, seen: u32, length: Duration) {
-    sys::futex_wait(word, seen, sys::EVERY_CLASS, Some(length));
-}
-
 /// Waits for a slot with a kept end.
 fn wait(end: &mut End) {
     let mut first = FIRST_SLEEP;
@@ -95,7 +89,7 @@ fn wait(end: &mut End) {
         return end.count_streak();
     }
     loop {
-        end.sleep(RECHECK, first, timed);
+        end.sleep(RECHECK, first);
         if first == FIRST_SLEEP {
             let_stores_be_seen();
         }
@@ -169,7 +163,7 @@ fn called(name: &str, preemptions: usize, state: State, variants: &'static [Vari
                 }
                 lock::release_role(&end.own.role);
                 loop {
-                    end.sleep(RECHECK, first, timed);
+                    end.sleep(RECHECK, first);
                     if first == FIRST_SLEEP {
                         let_stores_be_seen();
                     }
