@@ -212,12 +212,14 @@ pub(crate) fn wait_for_word(
 ) -> Result<(), Blocked> {
     let mut pauses = Pauses::new(HINTS);
     loop {
-        let seen = word.load(Ordering::Relaxed);
+        // Who sees a claim sees the count of those that had ended before it was made.
+        let seen = word.load(Ordering::Acquire);
         let owner = seen & OWNER;
         if owner == 0 && waiting.may_take(seen, claims_ended.map_or(0, AtomicU64::peek)) {
             let waiters = if waiting.slept { WAITERS } else { 0 };
             let taken = waiting.without_claims(seen) | waiters | actor.lock_id();
             if word.compare_exchange(seen, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                // Killed here: the word is ours by our intent, and a count too low may cost a later claim its turn.
                 if let Some(ended) = claims_ended.filter(|_| taken & READERS != seen & READERS) {
                     ended.put(ended.peek().wrapping_add(1));
                 }

@@ -187,7 +187,8 @@ pub(crate) struct ObjectHeader {
     pub(crate) raw: RawHeader,
     /// Next free header, only while this one is free.
     pub(crate) link: AtomicU64,
-    /// Counts how often a claim of readers to the word has ended, served or given up; stored to under the word.
+    /// Counts how often whoever took the word ended claims of readers to it, their own or others'; stored to under the word.
+    /// (One that is withdrawn after a time-out is not counted: it costs the next claim its turn at most.)
     pub(crate) claims_ended: AtomicU64,
     spare: [AtomicU64; 6],
 }
