@@ -13,6 +13,7 @@ use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::ptr;
 use std::thread;
 
+use windows_sys::Win32::Foundation::ERROR_INVALID_ADDRESS;
 use windows_sys::Win32::System::Memory::{
     FILE_MAP_READ, FILE_MAP_WRITE, MEM_RELEASE, MEM_RESERVE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFileEx,
     PAGE_NOACCESS, UnmapViewOfFile, VirtualAlloc, VirtualFree,
@@ -210,8 +211,9 @@ fn map_over(
     let again: Vec<_> = given_up.into_iter().filter(|&(start, end)| reserve_at(base, start, end)).collect();
     let is_whole = reaches(&again);
     pieces.splice(0..0, again);
-    // With all the addresses at hand it was something else.
-    Err(if was_whole && is_whole { failure } else { taken() })
+    // With all the addresses at hand it was something else, or whoever had them for a while has let them go.
+    let were_taken = failure.raw_os_error() == Some(ERROR_INVALID_ADDRESS as i32);
+    Err(if was_whole && is_whole && !were_taken { failure } else { taken() })
 }
 
 fn reserve_at(base: *mut u8, start: usize, end: usize) -> bool {
