@@ -231,10 +231,11 @@ fn a_reader_of_an_object_that_always_changes_is_told_so() {
                 }
             }
         };
-        scope.spawn(saturate);
-        let stop = Stop(&done);
+        // Before anybody changes it: what follows is about reading.
         let reader: Region = reading(SHORT).open(temporary.region()).unwrap();
         let seen: SharedVec<u64> = reader.open_object("large").unwrap();
+        scope.spawn(saturate);
+        let stop = Stop(&done);
         // Short reads find a pause, if the writer has a processor.
         let patient = reading(LOCK_TIMEOUT).own_attachment().open(temporary.region()).unwrap();
         let item: SharedVec<u64> = patient.open_object("large").unwrap();
