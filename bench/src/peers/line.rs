@@ -221,7 +221,8 @@ fn open_of<M: Message>(kind: &str, path: &Path, there: bool) -> Outcome<Box<dyn 
         "channel-handle" => Box::new(Handles::<M>::open(path, there)?),
         "pipe" => Box::new(Pipes::open(path, there)?),
         "ring" => Box::new(Ring::<M>::open(path, there)?),
-        "futexes" => Box::new(Futexes::<M>::open(path, there)?),
+        "futexes" => Box::new(Futexes::<M>::open(path, there, false)?),
+        "futexes-with-timer" => Box::new(Futexes::<M>::open(path, there, true)?),
         #[cfg(feature = "peers")]
         "iceoryx2" => Box::new(super::iceoryx::Ports::open(path, there)?),
         _ => return Err(format!("no line `{kind}`").into()),

@@ -39,7 +39,9 @@ impl Place {
     fn others(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Place::Apart => &[("bare ring", "ring")],
-            Place::Together => &[("futex pair", "futexes"), ("pipe", "pipe")],
+            Place::Together => {
+                &[("futex pair", "futexes"), ("futex pair with a timer", "futexes-with-timer"), ("pipe", "pipe")]
+            }
         }
     }
 }

@@ -98,13 +98,16 @@ pub(super) struct Futexes<M: 'static> {
     send: &'static Seat<M>,
     receive: &'static Seat<M>,
     taken: u32,
+    /// After this time it looks by itself, as one must whose waker may have been killed.
+    longest: Option<libc::timespec>,
 }
 
 impl<M: Message> Futexes<M> {
-    pub(super) fn open(path: &Path, there: bool) -> Outcome<Futexes<M>> {
+    pub(super) fn open(path: &Path, there: bool, with_timer: bool) -> Outcome<Futexes<M>> {
         let [one, other] = map(&path.join("futexes"))?;
         let (send, receive) = if there { (one, other) } else { (other, one) };
-        Ok(Futexes { send, receive, taken: 0 })
+        let longest = with_timer.then_some(libc::timespec { tv_sec: 0, tv_nsec: 10_000_000 });
+        Ok(Futexes { send, receive, taken: 0, longest })
     }
 }
 
@@ -122,9 +125,9 @@ impl<M: Message> End for Futexes<M> {
     fn receive(&mut self) -> Outcome<u64> {
         let count = &self.receive.count.0;
         while count.load(Ordering::Acquire) == self.taken {
-            let forever = std::ptr::null::<libc::timespec>();
-            // SAFETY: as above.
-            unsafe { libc::syscall(libc::SYS_futex, count.as_ptr(), libc::FUTEX_WAIT, self.taken, forever) };
+            let longest = self.longest.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+            // SAFETY: as above; the time lives across the call.
+            unsafe { libc::syscall(libc::SYS_futex, count.as_ptr(), libc::FUTEX_WAIT, self.taken, longest) };
         }
         self.taken = self.taken.wrapping_add(1);
         // SAFETY: counted, and the other end writes no more before it has an answer.
