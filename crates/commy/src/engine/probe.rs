@@ -23,9 +23,15 @@ impl<'a> AllocationProbe<'a> {
     }
 
     /// Gives a block back: at once if it is the newest, else at the end.
-    #[inline]
+    #[inline(always)]
     pub fn free(&mut self, bytes: u64, block: u64) -> Result<()> {
-        if self.operation.context.cancel_newest(bytes, block)? { Ok(()) } else { self.release(bytes, block) }
+        if self.operation.context.cancel_newest(bytes, block)? { Ok(()) } else { self.release_apart(bytes, block) }
+    }
+
+    /// (Apart: with it, [`free`](Self::free) would be a call, and its `Result` be passed in memory.)
+    #[inline(never)]
+    fn release_apart(&mut self, bytes: u64, block: u64) -> Result<()> {
+        self.release(bytes, block)
     }
 
     /// Lets a block go when this settles, as an object does.
