@@ -40,6 +40,7 @@ pub fn run() -> ExitCode {
     let outcome = match words.first().map(String::as_str) {
         Some(compare::COMMAND) => compare::run(&words[1..]),
         Some(page::COMMAND) => page::run(&words[1..]),
+        Some(workloads::attach::COMMAND) => workloads::attach::play(&words[1..]),
         #[cfg(target_os = "linux")]
         Some(processes::COMMAND) => processes::play(&words[1..]),
         #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! The workloads, one a file.
 
 mod allocation;
-mod attach;
+pub(crate) mod attach;
 mod deque;
 mod growth;
 mod idle_lanes;
