@@ -59,8 +59,8 @@ pub(crate) const EVERY_CLASS: u32 = 0xff;
 
 /// A process, beyond the reuse of its number.
 ///
-/// `start_time` is 0 if the system does not say, and `pid_namespace` is 0 if the numbers that can be looked up are not
-/// those of our own namespace; such an identity is never believed to be dying.
+/// `start_time` is 0 if it was not asked for, and `pid_namespace` is 0 if the system does not say: such an identity is never
+/// believed to be dying.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ProcessIdentity {
     /// The number, as the process itself sees it.

@@ -8,6 +8,10 @@
 //! 3. then each of them is still there, so it was there at step 2: at that moment the process had these tasks and no
 //!    other, and none of them could make another any more.
 //!
+//! All this is of whatever process has the number now. If that is another one than the process in question, this one is over
+//! all the more: a number is given away only when it is. So nobody needs to know when the process started; where that was
+//! said, a process of its number that started at another time is not looked at.
+//!
 //! None of this is asked while some task is known to have memory: that takes one look, and the others could take part in
 //! taking the memory down.
 //!
@@ -19,13 +23,15 @@ use super::fork;
 use super::identity::current_pid_namespace;
 use super::proc_fs::{TaskDirectory, TaskStat, has_memory, process_stat};
 
-/// Whether `identity` was found to be a process of our namespace none of whose tasks executes any further instruction
-/// of its program. `false` means "not known". For a living process: three system calls, no allocation.
+/// Whether `identity` was found to be a process of our namespace that is over, or none of whose tasks executes any further
+/// instruction of its program. `false` means "not known". For a living process: three system calls, no allocation.
 pub(crate) fn all_tasks_exiting(identity: &ProcessIdentity) -> bool {
     let _window = fork::descriptor_window();
     // On x86-64 who sees the flag sees all stores before it. Elsewhere a second look gives them time to arrive.
     let looks = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
-    (0..looks).all(|_| every_task_exits(identity).unwrap_or(false))
+    // A task that is gone between two looks leaves the answer open; there is one less of them at the next.
+    let known = || every_task_exits(identity).or_else(|| every_task_exits(identity));
+    (0..looks).all(|_| known().unwrap_or(false))
 }
 
 fn every_task_exits(identity: &ProcessIdentity) -> Option<bool> {
@@ -44,12 +50,16 @@ fn every_task_exits(identity: &ProcessIdentity) -> Option<bool> {
 /// The three steps where one task is left, which is then the first: it exits, and after that it is the only one and still
 /// there. `Some(None)`: there are others.
 fn first_task_is_all(mut stat: impl FnMut() -> Option<TaskStat>, identity: &ProcessIdentity) -> Option<Option<bool>> {
-    let mut exits = || Some(stat()?).filter(|leader| leader.exiting && leader.start_time == identity.start_time);
-    if identity.start_time == 0 || exits().is_none() {
+    let Some(leader) = stat().filter(|leader| leader.exiting && may_lead(leader, identity)) else {
         return Some(Some(false));
-    }
-    let again = exits()?;
+    };
+    let again = stat().filter(|again| again.exiting && again.start_time == leader.start_time)?;
     Some((again.thread_count == 1).then_some(true))
+}
+
+/// Is this the first task of that process, as far as is known?
+fn may_lead(leader: &TaskStat, identity: &ProcessIdentity) -> bool {
+    identity.start_time == 0 || leader.start_time == identity.start_time
 }
 
 /// What can be asked about the tasks of one process; the answers are of different moments.
@@ -70,39 +80,41 @@ impl Tasks for TaskDirectory {
     }
 }
 
-/// The three steps. `None` and `Some(false)` both mean "not known".
+/// The three steps. `Some(false)`: some task does not exit, or it is another process; `None`: the tasks have changed meanwhile.
 fn judge(tasks: &impl Tasks, identity: &ProcessIdentity) -> Option<bool> {
     let leader = tasks.stat(identity.pid)?;
-    if !leader.exiting || leader.start_time != identity.start_time || identity.start_time == 0 {
+    if !leader.exiting || !may_lead(&leader, identity) {
         return Some(false);
     }
 
     // 1. Each listed task is exiting; of the first one that is known already.
     let mut listed: Vec<(u32, u64)> = Vec::new();
-    let mut all_exit = true;
+    let mut other = None;
     tasks.each_task(|thread_id| {
         let stat = if thread_id == identity.pid { Some(leader) } else { tasks.stat(thread_id) };
         match stat {
             Some(task) if task.exiting => listed.push((thread_id, task.start_time)),
-            _ => all_exit = false,
+            stat => other = Some(stat),
         }
-        all_exit
+        other.is_none()
     })?;
+    if let Some(other) = other {
+        return other.map(|_| false);
+    }
     listed.sort_unstable();
-    let all_differ = listed.windows(2).all(|pair| pair[0].0 != pair[1].0);
-    if !all_exit || !all_differ {
-        return Some(false);
+    if listed.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return None;
     }
     // 2. There are as many as that, the first one among them.
     let counted = tasks.stat(identity.pid)?;
     if counted.thread_count != listed.len() as u64 || counted.start_time != leader.start_time {
-        return Some(false);
+        return None;
     }
     // 3. Each of the others is still there.
     let same = |&(thread_id, start_time): &(u32, u64)| {
         thread_id == identity.pid || tasks.stat(thread_id).is_some_and(|task| task.start_time == start_time)
     };
-    Some(listed.iter().all(same))
+    listed.iter().all(same).then_some(true)
 }
 
 #[cfg(test)]

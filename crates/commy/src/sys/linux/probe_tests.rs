@@ -90,13 +90,15 @@ fn dying_child_is_seen_in_time(file: &File) -> bool {
     let other_start = ProcessIdentity { start_time: identity.start_time + 1, ..identity };
     let other_namespace = ProcessIdentity { pid_namespace: identity.pid_namespace + 1, ..identity };
     let unknown_namespace = ProcessIdentity { pid_namespace: 0, ..identity };
-    assert!(!all_tasks_exiting(&identity));
+    let unknown_start = ProcessIdentity { start_time: 0, ..identity };
+    assert!(!all_tasks_exiting(&identity) && !all_tasks_exiting(&unknown_start));
     child.kill();
     let killed = Instant::now();
     while !all_tasks_exiting(&identity) {
         assert!(killed.elapsed() < Duration::from_secs(30), "death was not seen");
     }
     let in_time = byte_is_held(file, BYTE).unwrap();
+    assert!(all_tasks_exiting(&unknown_start), "whose number it is needs no second name");
     for stranger in [other_start, other_namespace, unknown_namespace] {
         assert!(!all_tasks_exiting(&stranger), "another process of that number, or one we cannot know");
     }
@@ -165,8 +167,13 @@ impl Tasks for MadeUpProcess<'_> {
 
 #[test]
 fn no_interleaving_of_looks_and_threads_condemns_the_living() {
+    for start_time in [0, 1] {
+        no_interleaving_condemns_the_living(&ProcessIdentity { pid: 1, start_time, pid_namespace: 1 });
+    }
+}
+
+fn no_interleaving_condemns_the_living(identity: &ProcessIdentity) {
     let (mut condemned, mut condemned_alone, mut spared) = (0, 0, 0);
-    let identity = ProcessIdentity { pid: 1, start_time: 1, pid_namespace: 1 };
     for (linger, end) in [(1, 8), (1, u64::MAX), (2, 8), (2, u64::MAX), (3, u64::MAX), (5, u64::MAX)] {
         // A zombie leads; thread 2 makes 3 and ends, 3 makes one that takes the number 2 if it is free by then, that
         // makes 4, which may live for ever.
@@ -177,7 +184,7 @@ fn no_interleaving_of_looks_and_threads_condemns_the_living() {
         let tasks = [leader, task(2, 0, 2), task(3, 1, 5), task(third, born, 8), task(4, 7, end)];
         for schedule in 0..MadeUpProcess::SCHEDULES {
             let process = MadeUpProcess { tasks: &tasks, now: Cell::new(0), schedule: Cell::new(schedule) };
-            if judge(&process, &identity) == Some(true) {
+            if judge(&process, identity) == Some(true) {
                 let now = process.now.get();
                 let dead = tasks.iter().all(|task| now >= task.exits);
                 assert!(dead, "condemned at {now}: linger {linger}, end {end}, schedule {schedule}");
@@ -186,7 +193,7 @@ fn no_interleaving_of_looks_and_threads_condemns_the_living() {
                 spared += 1;
             }
             let process = MadeUpProcess { tasks: &tasks, now: Cell::new(7), schedule: Cell::new(schedule) };
-            if first_task_is_all(|| process.stat(1), &identity) == Some(Some(true)) {
+            if first_task_is_all(|| process.stat(1), identity) == Some(Some(true)) {
                 let now = process.now.get();
                 assert!(tasks.iter().all(|task| now >= task.exits), "condemned alone at {now}: schedule {schedule}");
                 condemned_alone += 1;

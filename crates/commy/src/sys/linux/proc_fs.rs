@@ -78,11 +78,6 @@ impl TaskDirectory {
     }
 }
 
-/// What this process is now: its first task, which may have ended.
-pub(super) fn own_stat() -> Option<TaskStat> {
-    stat_in(libc::AT_FDCWD, c"/proc/self/stat")
-}
-
 /// What the first task of a process is now.
 pub(super) fn process_stat(pid: u32) -> Option<TaskStat> {
     let mut buffer = [0; 32];
@@ -153,7 +148,6 @@ fn formatted<'a>(buffer: &'a mut [u8; 32], text: std::fmt::Arguments) -> &'a CSt
 mod tests {
     use super::super::current_thread_id;
     use super::*;
-    use crate::sys::ProcessIdentity;
 
     #[test]
     fn a_name_full_of_parentheses_does_not_mislead() {
@@ -195,7 +189,7 @@ mod tests {
         });
         assert!(ids.0.iter().all(|id| ids.1.contains(id)), "several buffers full, none left out");
         let leader = tasks.stat(std::process::id()).unwrap();
-        assert_eq!(leader.start_time, ProcessIdentity::current().start_time);
+        assert_eq!(leader.start_time, process_stat(std::process::id()).unwrap().start_time);
         assert!(!leader.exiting);
         assert_eq!(tasks.stat(0), None);
     }
