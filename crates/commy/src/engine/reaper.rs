@@ -208,7 +208,7 @@ pub(super) fn start(attachment: &Arc<Attachment>) {
         }
     };
     // Without the thread everything still works; what the dead left only waits for somebody who needs it.
-    let _ = sys::start_thread(c"commy", Box::new(body));
+    let _ = std::thread::Builder::new().name("commy".into()).spawn(body);
 }
 
 /// Says that the background thread has ended by itself.

@@ -88,6 +88,8 @@ pub(crate) fn claim_slot(
                 }
                 // Our holding the byte makes the dead look alive, so its incarnation ends before anything else.
                 let next = (incarnation + 1) & INCARNATION_MASK;
+                // And nobody may take us for who left his number here: that one is dying, if not somebody else.
+                space.slot(index).pid_namespace.put(0);
                 space.slot(index).state.put((next << 8) | 1);
                 crash_point!("slot: dead incarnation ended, not reaped");
                 reap(index, next)?;

@@ -57,9 +57,9 @@ pub(crate) enum WaitResult {
 /// The class of sleepers, and of wakes, on a word of which there is no more than one kind.
 pub(crate) const EVERY_CLASS: u32 = 0xff;
 
-/// A process, beyond the reuse of its number.
+/// A process.
 ///
-/// `start_time` is 0 if it was not asked for, and `pid_namespace` is 0 if the system does not say: such an identity is never
+/// `start_time` is 0 if nobody has asked; `pid_namespace` is 0 if the system does not say, and then the process is never
 /// believed to be dying.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ProcessIdentity {

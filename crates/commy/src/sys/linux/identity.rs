@@ -3,62 +3,59 @@
 use std::ffi::{CStr, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::common::{ProcessIdentity, cut_name};
-use super::fork;
 
 impl ProcessIdentity {
     /// This process. A forked child is another one: ask again.
     ///
-    /// When it started is left out: nobody needs it (see the probe), and to read it takes 50 us in a process that has just
-    /// started, because the kernel makes the places in `/proc` when they are first looked at.
+    /// When it started is left out: nobody needs it (see the probe), and it takes long to read. Places in `/proc` are made when
+    /// they are first looked at, which takes 20 to 30 us each in a process that has just started; this one, half of that more.
     pub(crate) fn current() -> ProcessIdentity {
         ProcessIdentity { pid: std::process::id(), start_time: 0, pid_namespace: pid_namespace().unwrap_or(0) }
     }
 }
 
-/// What never changes in a process, and is another in its children: asked for once in each.
-struct OncePerProcess {
-    /// Fork epoch + 1, stored after `value`: who finds the epoch finds what belongs to it.
-    epoch: AtomicU64,
-    value: AtomicU64,
-}
-
-static PID_NAMESPACE: OncePerProcess = OncePerProcess::new();
-
-impl OncePerProcess {
-    const fn new() -> OncePerProcess {
-        OncePerProcess { epoch: AtomicU64::new(0), value: AtomicU64::new(0) }
-    }
-
-    fn get(&self, ask: impl FnOnce() -> Option<u64>) -> Option<u64> {
-        fork::ensure_hooks();
-        let epoch = fork::fork_epoch().wrapping_add(1);
-        if self.epoch.load(Ordering::Acquire) == epoch {
-            return Some(self.value.load(Ordering::Relaxed));
-        }
-        let value = ask()?;
-        self.value.store(value, Ordering::Relaxed);
-        self.epoch.store(epoch, Ordering::Release);
-        Some(value)
-    }
-}
-
-/// The namespace of our process numbers; `None` unless `/proc` is known to use the same numbers, which is asked each time:
-/// another one may be mounted there.
+/// The namespace of our process numbers; `None` unless `/proc` is known to show the same numbers. What is mounted there is
+/// asked each time, what kind of numbers it shows once (it takes 20 us, while somebody waits for a lock).
 pub(super) fn current_pid_namespace() -> Option<u64> {
-    let seen = fs::read_link("/proc/self").ok()?;
-    (seen.to_str()?.parse::<u32>().ok()? == std::process::id()).then(pid_namespace)?
+    /// Which `/proc` has shown our own numbers to a process of which number, and the namespace of both: stored before.
+    static SHOWN: AtomicU64 = AtomicU64::new(0);
+    static NAMESPACE: AtomicU64 = AtomicU64::new(0);
+
+    let pid = std::process::id();
+    if fs::read_link("/proc/self").ok()?.to_str()?.parse() != Ok(pid) {
+        return None;
+    }
+    // (Devices without a disk have numbers below 2^32. A child that no handler has told that it is one: its number is another,
+    // or its `/proc` is, or it does not have this number there.)
+    let shown = fs::metadata("/proc").ok()?.dev() << 32 | u64::from(pid);
+    if SHOWN.load(Ordering::Acquire) == shown {
+        return Some(NAMESPACE.load(Ordering::Relaxed));
+    }
+    // (Of the first task, which may have ended: it is there as long as the process.)
+    let namespace = shows_only(&fs::read_to_string("/proc/self/status").ok()?, pid).then(pid_namespace)??;
+    NAMESPACE.store(namespace, Ordering::Relaxed);
+    SHOWN.store(shown, Ordering::Release);
+    Some(namespace)
 }
 
-/// The namespace of our process numbers, whoever's numbers `/proc` has.
+/// Is this the one number that a task has between the namespace of the `/proc` that says so and its own? Then they are one
+/// namespace. That it is *a* number would not prove it: others may show the same by chance.
+fn shows_only(status: &str, pid: u32) -> bool {
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|numbers| numbers.trim().parse() == Ok(pid))
+}
+
+/// The namespace of our process numbers, whosever numbers `/proc` shows. Asked each time: no handler tells a child made by a
+/// bare `clone` that it is in another one.
 fn pid_namespace() -> Option<u64> {
-    // The first thread of the process may have ended, and this is gone from /proc/self then.
-    let look = || fs::read_link("/proc/self/ns/pid").or_else(|_| fs::read_link("/proc/thread-self/ns/pid"));
-    // (To follow the link takes the kernel longer than to say where it leads.)
-    PID_NAMESPACE.get(|| look().ok()?.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?.parse().ok())
+    // The first task may have ended, and this is gone from /proc/self then. (To follow the link takes the kernel longer.)
+    let link = fs::read_link("/proc/self/ns/pid").or_else(|_| fs::read_link("/proc/thread-self/ns/pid"));
+    link.ok()?.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// The kernel's number of this thread, as in `/proc` and in debuggers.
@@ -105,7 +102,6 @@ fn name_of(program: &Path) -> Option<String> {
 mod tests {
     use super::super::testing::Child;
     use super::*;
-    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn a_process_stays_itself_and_its_child_is_another() {
@@ -117,6 +113,16 @@ mod tests {
             i32::from(theirs.pid == ours.pid || theirs.pid_namespace != ours.pid_namespace)
         });
         assert_eq!(child.wait(), 0);
+    }
+
+    #[test]
+    fn a_number_of_several_namespaces_proves_nothing() {
+        let status = |numbers: &str| format!("Name:\tx\nPid:\t7\nNSpid:{numbers}\nNSsid:\t7\n");
+        assert!(shows_only(&status("\t7"), 7));
+        for (numbers, pid) in [("\t7", 8), ("\t7\t7", 7), ("\t7\t1", 1), ("\t12\t7", 7), ("", 7)] {
+            assert!(!shows_only(&status(numbers), pid), "{numbers}");
+        }
+        assert!(!shows_only("Pid:\t7\n", 7), "a kernel that does not say");
     }
 
     #[test]

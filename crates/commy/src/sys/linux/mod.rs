@@ -18,7 +18,6 @@ mod probe;
 mod proc_fs;
 #[cfg(test)]
 mod testing;
-mod thread;
 
 /// Dies by SIGKILL, here and now.
 #[cfg(feature = "crash-points")]
@@ -58,4 +57,3 @@ pub(crate) use mapping::Mapping;
 pub(crate) use probe::all_tasks_exiting;
 /// Mappings and open descriptors of others keep the file; its name is gone at once.
 pub(crate) use std::fs::remove_file;
-pub(crate) use thread::start_thread;

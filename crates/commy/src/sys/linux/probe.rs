@@ -9,14 +9,15 @@
 //!    other, and none of them could make another any more.
 //!
 //! All this is of whatever process has the number now. If that is another one than the process in question, this one is over
-//! all the more: a number is given away only when it is. So nobody needs to know when the process started; where that was
-//! said, a process of its number that started at another time is not looked at.
+//! all the more: a number is given away only when it is. So nobody needs to know when the process started. (Where that was
+//! said, by a library before this one, a process that started at another time is spared: it does no harm.)
 //!
 //! None of this is asked while some task is known to have memory: that takes one look, and the others could take part in
 //! taking the memory down.
 //!
 //! Absence proves nothing (another namespace, `hidepid`, no `/proc`): the answer then is `false` and the byte decides.
-//! Not seen: a child made by `vfork` or `CLONE_VM` outside of the thread group, which goes on using the memory.
+//! Not seen: a child made by `vfork` or `CLONE_VM` outside of the thread group, which goes on using the memory; another
+//! `/proc` mounted in our place between the looks.
 
 use super::super::common::ProcessIdentity;
 use super::fork;

@@ -40,15 +40,6 @@ pub(crate) const fn fork_epoch() -> u64 {
 /// Nothing forks here, so the hooks are never called.
 pub(crate) fn install_fork_hooks(_prepare: fn(), _parent: fn(), _child: fn()) {}
 
-/// Starts a thread that nobody waits for. A panic ends it alone.
-///
-/// # Errors
-/// The system's; `body` was not called then.
-pub(crate) fn start_thread(name: &'static std::ffi::CStr, body: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
-    let name = name.to_string_lossy().into_owned();
-    std::thread::Builder::new().name(name).spawn(body).map(|_| ())
-}
-
 pub(crate) use boot::boot_id;
 pub(crate) use byte_lock::{ByteLock, byte_is_held, bytes_are_held};
 pub(crate) use clock::{monotonic_ns, random_u64};

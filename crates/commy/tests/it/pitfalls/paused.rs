@@ -144,6 +144,23 @@ fn a_slot_is_free_before_its_byte_is() {
 }
 
 #[test]
+fn an_opener_paused_in_a_slot_of_the_dead_does_not_go_by_their_number() {
+    let (temporary, region, _) = region();
+    let mut crowd = Child::spawn("kill_recovery::crowd", &[temporary.region().to_str().unwrap().into()]);
+    assert_eq!(crowd.hear().as_deref(), Some("1023"));
+    crowd.kill();
+    assert_eq!(crowd.wait(), End::Killed);
+    let child = stopped("stop opening", &temporary, "slot: dead incarnation ended, not reaped", 1);
+    // Whoever has that number by now may be dying: those who wait for the opener must not take him for it.
+    let bytes = content(&temporary.region());
+    let slot = |number| Places::of(&bytes).slots_at + 128 * number;
+    let nobodys = |number: &u64| word(&bytes, slot(*number)) & 0xff == 1 && word(&bytes, slot(*number) + 24) == 0;
+    assert_eq!((0..1024).filter(nobodys).count(), 1);
+    goes_on(child);
+    is_clean(&region);
+}
+
+#[test]
 fn nobody_waits_after_a_commit_for_a_process_paused_with_the_supply() {
     let (temporary, region, ours) = region();
     let long = |number: usize| "y".repeat(40_000 + number);
