@@ -90,6 +90,7 @@ pub(crate) fn claim_slot(
                 let next = (incarnation + 1) & INCARNATION_MASK;
                 // And nobody may take us for who left his number here: that one is dying, if not somebody else.
                 space.slot(index).pid_namespace.put(0);
+                crash_point!("slot: the dead one's number void");
                 space.slot(index).state.put((next << 8) | 1);
                 crash_point!("slot: dead incarnation ended, not reaped");
                 reap(index, next)?;

@@ -59,7 +59,7 @@ pub(crate) const EVERY_CLASS: u32 = 0xff;
 
 /// A process.
 ///
-/// `start_time` is 0 if nobody has asked; `pid_namespace` is 0 if the system does not say, and then the process is never
+/// `start_time` is 0 if nobody has asked or the system does not say; `pid_namespace` is 0 if the system does not say, and then the process is never
 /// believed to be dying.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ProcessIdentity {

@@ -359,7 +359,8 @@ fn what_the_last_owner_of_a_slot_left_goes_while_the_next_one_lives() {
 #[test]
 fn slots_of_the_dead_are_reaped_by_an_opener_who_may_die_at_it() {
     let points = [("slot: dead incarnation ended, not reaped", 1), ("stage 1: undone, phases not moved", 2)];
-    for (point, nth) in points.into_iter().chain([("stage 2: lane free", 1), ("slot: incarnation moved", 1)]) {
+    let more = [("slot: the dead one's number void", 1), ("stage 2: lane free", 1), ("slot: incarnation moved", 1)];
+    for (point, nth) in points.into_iter().chain(more) {
         assert_eq!(kill_in_a_crowd(&Fate::AtName(point.into(), nth)).as_deref(), Some(point));
     }
 }

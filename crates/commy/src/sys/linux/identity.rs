@@ -90,7 +90,10 @@ fn named_at_start() -> Option<String> {
     let address = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const std::ffi::c_char;
     // SAFETY: the kernel puts a string there, or says 0; it stays as long as the process.
     let path = (!address.is_null()).then(|| unsafe { CStr::from_ptr(address) })?;
-    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+    telling_name(Path::new(OsStr::from_bytes(path.to_bytes())))
+}
+
+fn telling_name(path: &Path) -> Option<String> {
     if path.starts_with("/proc") || path.starts_with("/dev") { None } else { name_of(path) }
 }
 
@@ -129,5 +132,15 @@ mod tests {
     fn the_name_fits_its_slot() {
         let name = process_name();
         assert!(!name.is_empty() && name.len() <= 32);
+        assert_eq!(name, cut_name(&name_of(&std::env::current_exe().unwrap()).unwrap()));
+    }
+
+    #[test]
+    fn a_link_to_the_program_is_no_name_for_it() {
+        let name = |path| telling_name(Path::new(path));
+        assert_eq!(name("tools/worker.py").as_deref(), Some("worker.py"));
+        for path in ["/proc/self/exe", "/proc/7/fd/3", "/dev/fd/5", "", "/"] {
+            assert_eq!(name(path), None, "{path}");
+        }
     }
 }

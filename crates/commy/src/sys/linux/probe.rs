@@ -24,6 +24,9 @@ use super::fork;
 use super::identity::current_pid_namespace;
 use super::proc_fs::{TaskDirectory, TaskStat, has_memory, process_stat};
 
+/// How often tasks may change while they are looked at before the answer is "not known".
+const TRIES: u32 = 8;
+
 /// Whether `identity` was found to be a process of our namespace that is over, or none of whose tasks executes any further
 /// instruction of its program. `false` means "not known". For a living process: three system calls, no allocation.
 pub(crate) fn all_tasks_exiting(identity: &ProcessIdentity) -> bool {
@@ -31,7 +34,7 @@ pub(crate) fn all_tasks_exiting(identity: &ProcessIdentity) -> bool {
     // On x86-64 who sees the flag sees all stores before it. Elsewhere a second look gives them time to arrive.
     let looks = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
     // A task that is gone between two looks leaves the answer open; there is one less of them at the next.
-    let known = || every_task_exits(identity).or_else(|| every_task_exits(identity));
+    let known = || (0..TRIES).find_map(|_| every_task_exits(identity));
     (0..looks).all(|_| known().unwrap_or(false))
 }
 
@@ -90,17 +93,17 @@ fn judge(tasks: &impl Tasks, identity: &ProcessIdentity) -> Option<bool> {
 
     // 1. Each listed task is exiting; of the first one that is known already.
     let mut listed: Vec<(u32, u64)> = Vec::new();
-    let mut other = None;
+    let mut all_exit = Some(true);
     tasks.each_task(|thread_id| {
         let stat = if thread_id == identity.pid { Some(leader) } else { tasks.stat(thread_id) };
         match stat {
             Some(task) if task.exiting => listed.push((thread_id, task.start_time)),
-            stat => other = Some(stat),
+            stat => all_exit = stat.map(|_| false),
         }
-        other.is_none()
+        all_exit == Some(true)
     })?;
-    if let Some(other) = other {
-        return other.map(|_| false);
+    if all_exit != Some(true) {
+        return all_exit;
     }
     listed.sort_unstable();
     if listed.windows(2).any(|pair| pair[0].0 == pair[1].0) {

@@ -294,8 +294,8 @@ fn processes_tell_who_holds_and_who_waits() {
     first.kill();
     assert_eq!(second.hear().as_deref(), Some("pushed"));
     assert_eq!(second.wait(), End::Finished);
-    // Whoever is dead is seen to be, although perhaps not while its threads are just going, and goes with the next reaping.
-    until("the first is known to be dead", || find(&first).is_none_or(|process| process.state == ProcessState::Dead));
+    // Whoever is dead is seen to be, and goes with the next reaping.
+    assert!(find(&first).is_none_or(|process| process.state == ProcessState::Dead));
     // (Its place is free once the kernel has let its byte go, which may take longer than its death shows.)
     until("the dead one is gone", || {
         assert!(region.check().unwrap().is_clean());
